@@ -1,0 +1,7 @@
+"""``python -m mock_server`` is ``kirin-mock``."""
+
+import sys
+
+from mock_server.cli import main
+
+sys.exit(main())

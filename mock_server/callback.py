@@ -1,0 +1,125 @@
+"""The courier: carries one piece of news, signed as Standard Webhooks asks, and says when to try again.
+
+Retries come 1, 5, 30, 120 and 600 s after the previous attempt, by the virtual clock; an attempt may take 10 real
+seconds. 2xx ends a delivery, 410 gives it up, 429 and 503 may ask for more time with ``Retry-After`` (wire#5).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+
+from mock_server.clock import moment, stopwatch
+from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable, target_of
+from mock_server.task import Attempt, Delivery, DeliveryState
+
+RETRY_AFTER = (1.0, 5.0, 30.0, 120.0, 600.0)
+TIMEOUT = 10.0
+MAX_ANSWER = 64 * 1024
+SECRET_PREFIX = "whsec_"
+
+
+def secret_key(secret: str) -> bytes:
+    """The key inside ``whsec_<base64>``. Raises ValueError."""
+    if not secret.startswith(SECRET_PREFIX):
+        raise ValueError("a callback secret starts with whsec_")
+    try:
+        key = base64.b64decode(secret[len(SECRET_PREFIX) :], validate=True)
+    except binascii.Error:
+        raise ValueError("what follows whsec_ must be base64") from None
+    if not key:
+        raise ValueError("what follows whsec_ must not be empty")
+    return key
+
+
+def signature(secret: str, delivery_id: str, timestamp: int, body: bytes) -> str:
+    """``v1,<base64 of HMAC-SHA256>`` over ``id.timestamp.body``. Source: Standard Webhooks."""
+    signed = f"{delivery_id}.{timestamp}.".encode() + body
+    digest = hmac.new(secret_key(secret), signed, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt: the attempt itself, whether the target was refused, and how long it asks us to wait."""
+
+    attempt: Attempt
+    refused: bool = False
+    wait: float = 0.0
+
+
+class Courier:
+    """Carries deliveries. With several secrets, as during a rotation, each of them signs."""
+
+    def __init__(self, outgoing: Outgoing, policy: AddressPolicy, secrets: Sequence[str] = ()) -> None:
+        self._outgoing = outgoing
+        self._policy = policy
+        self._secrets = tuple(secrets)
+
+    def headers(self, delivery_id: str, now: float, body: bytes) -> dict[str, str]:
+        """The headers of one attempt made at ``now``."""
+        timestamp = int(now)
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "kirin-mock",
+            "webhook-id": delivery_id,
+            "webhook-timestamp": str(timestamp),
+        }
+        if self._secrets:
+            signatures = [signature(secret, delivery_id, timestamp, body) for secret in self._secrets]
+            headers["webhook-signature"] = " ".join(signatures)
+        return headers
+
+    async def carry(self, url: str, delivery: Delivery, body: bytes, now: float) -> Outcome:
+        """Make one attempt. Never raises for what the other side does."""
+        began = stopwatch()
+
+        def attempt(status: int | None, error: str | None) -> Attempt:
+            return Attempt(now, status, error, round(stopwatch() - began, 6))
+
+        try:
+            target = await target_of(url, self._policy)
+            answer = await self._outgoing.send(
+                "POST",
+                target,
+                timeout=TIMEOUT,
+                max_bytes=MAX_ANSWER,
+                content=body,
+                headers=self.headers(delivery.id, now, body),
+            )
+        except TargetRefused as refusal:
+            return Outcome(attempt(None, f"refused: {refusal}"), refused=True)
+        except Unreachable as error:
+            return Outcome(attempt(None, str(error)))
+        wait = _seconds_asked(answer.headers.get("retry-after"), now) if answer.status in {429, 503} else 0.0
+        return Outcome(attempt(answer.status, None), wait=wait)
+
+
+def after_attempt(delivery: Delivery, outcome: Outcome) -> Delivery:
+    """The delivery as it stands after one more attempt: done, given up, or owed again later."""
+    attempts = (*delivery.attempts, outcome.attempt)
+    status = outcome.attempt.status
+    if outcome.refused:
+        return replace(delivery, attempts=attempts, state=DeliveryState.REFUSED)
+    if status is not None and 200 <= status < 300:
+        return replace(delivery, attempts=attempts, state=DeliveryState.DELIVERED)
+    if status == 410 or len(attempts) > len(RETRY_AFTER):
+        return replace(delivery, attempts=attempts, state=DeliveryState.GIVEN_UP)
+    wait = max(RETRY_AFTER[len(attempts) - 1], outcome.wait)
+    return replace(delivery, attempts=attempts, due_at=moment(outcome.attempt.at + wait))
+
+
+def _seconds_asked(header: str | None, now: float) -> float:
+    """What a ``Retry-After`` asks for, in seconds or as a date; nonsense asks for nothing. At most a day."""
+    if header is None:
+        return 0.0
+    try:
+        asked = float(header) if header.strip().isdigit() else parsedate_to_datetime(header).timestamp() - now
+    except (ValueError, TypeError):
+        return 0.0
+    return min(max(asked, 0.0), 86_400.0)

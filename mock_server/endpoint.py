@@ -1,0 +1,120 @@
+"""Endpoint: one model's API as data plus a few pure functions. ``endpoints/`` has one file for each model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+from mock_server import schema
+from mock_server.errors import Mistake
+from mock_server.images import Limits, Picture
+from mock_server.rules import Evidence, Json, Rule
+from mock_server.schema import Parameter
+from mock_server.timeline import Failure
+
+Shape = Literal["flat", "data"]
+Pictures = Mapping[str, Picture]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One row of a model's table of error codes."""
+
+    code: str
+    meaning: str
+    source: str
+    evidence: Evidence = "documented"
+
+
+@dataclass(frozen=True)
+class ErrorTable:
+    """How a model answers mistakes: its documented codes, and which of them each kind of mistake gets."""
+
+    codes: tuple[Code, ...]
+    other: str
+    by_mistake: Mapping[Mistake, str]
+    generation_failed: str
+    unauthenticated: str | None = None
+    unavailable: str | None = None
+    message_key: Literal["error_message", "message"] = "error_message"
+
+    def code_of(self, mistake: Mistake) -> str:
+        """The code a refused body gets."""
+        return self.by_mistake.get(mistake, self.other)
+
+    def body(self, code: str, message: str) -> dict[str, Any]:
+        """The ``error`` object of this model."""
+        return {"code": code, self.message_key: message}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageParameter:
+    """Where a model takes an image: ``path`` leads there, ``*`` standing for each element of a list."""
+
+    path: tuple[str, ...]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFormat:
+    """What the document promises of the video: pixels, frames per second, seconds; ``reference`` is the path of the
+    picture it starts on, ``title`` the text to show when there is none."""
+
+    width: int
+    height: int
+    fps: int
+    seconds: int
+    reference: str | None
+    title: str
+
+
+class ContentOf(Protocol):
+    """Builds one content item of the output: params, the task's id and the URL in, the item out."""
+
+    def __call__(self, params: Json, task_id: str, url: str) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """All that makes one model different from another. ``effort`` is how long it takes beside the quickest task."""
+
+    model: str
+    short: str
+    title: str
+    summary: str
+    shape: Shape
+    parameters: tuple[Parameter, ...]
+    rules: tuple[Rule, ...]
+    errors: ErrorTable
+    content: ContentOf
+    content_schema: Json
+    clip: Callable[[Json, Pictures], ClipFormat]
+    images: tuple[ImageParameter, ...] = ()
+    foresee: Callable[[Json, Pictures], Failure | None] = lambda _params, _pictures: None
+    facts: tuple[tuple[str, str, Evidence], ...] = ()
+
+    @cached_property
+    def params_schema(self) -> dict[str, Any]:
+        """The bare parameters with their rules, as published."""
+        return schema.params_schema(self.parameters, self.rules)
+
+    @cached_property
+    def always(self) -> dict[str, Any]:
+        """The rules that apply to every body, as one fragment over the bare parameters."""
+        return schema.anchored(self.rules)
+
+    @cached_property
+    def by_name(self) -> dict[str, Parameter]:
+        """The parameters by name."""
+        return {parameter.name: parameter for parameter in self.parameters}
+
+    def chosen(self, params: Json, name: str) -> Any:
+        """A parameter's value, or its documented default."""
+        return params.get(name, self.by_name[name].schema.get("default"))
+
+
+def failed_body(endpoint: Endpoint, code: str, message: str) -> dict[str, Any]:
+    """A task failure, as a refused submit answers it."""
+    return {"status": "failed", "error": endpoint.errors.body(code, message)}

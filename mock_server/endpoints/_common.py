@@ -1,0 +1,201 @@
+"""What several models' documents have in common, each written once. ``doc`` is the short name used in sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mock_server.endpoint import ClipFormat, Pictures
+from mock_server.errors import Mistake
+from mock_server.images import MIB, Limits
+from mock_server.rules import Json, Rule
+from mock_server.schema import Parameter, choice, number, record, text
+
+#: "Less than 10MB" leaves 10 MiB out; "max" and "must not exceed" let it in (wire#4).
+LESS_THAN_10MB = 10 * MIB - 1
+UP_TO_10MB = 10 * MIB
+
+MAX_PROMPT = 2500
+CAMERA_AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
+_AXIS_MEANING = {
+    "horizontal": "Moves along the x axis; negative is left.",
+    "vertical": "Moves along the y axis; negative is down.",
+    "pan": "Turns around the y axis; negative is left.",
+    "tilt": "Turns around the x axis; negative is down.",
+    "roll": "Turns around the z axis; negative is counter-clockwise.",
+    "zoom": "Changes the focal length; negative narrows the field of view.",
+}
+
+
+def with_aspect(max_bytes: int) -> Limits:
+    """An image whose aspect ratio counts as well."""
+    return Limits(max_bytes, aspect=True)
+
+
+def any_aspect(max_bytes: int) -> Limits:
+    """An image of any aspect ratio."""
+    return Limits(max_bytes, aspect=False)
+
+
+def negative_prompt(doc: str) -> Parameter:
+    """What should not be seen."""
+    return Parameter(
+        "negative_prompt",
+        text(max_length=MAX_PROMPT),
+        f"{doc}#negative_prompt",
+        "What the video should not show; up to 2500 characters.",
+        mistake=Mistake.PROMPT,
+    )
+
+
+def duration(doc: str, seconds: Iterable[int] = (5, 10)) -> Parameter:
+    """Seconds, as a string."""
+    return Parameter(
+        "duration",
+        choice(*(str(second) for second in seconds), default="5"),
+        f"{doc}#duration",
+        "Length of the video in seconds, written as a string.",
+        mistake=Mistake.DURATION,
+    )
+
+
+def mode(doc: str) -> Parameter:
+    """Standard or professional."""
+    return Parameter(
+        "mode", choice("std", "pro", default="std"), f"{doc}#mode", "std costs less, pro looks better and takes longer."
+    )
+
+
+def cfg_scale(doc: str) -> Parameter:
+    """How closely to follow the prompt."""
+    return Parameter(
+        "cfg_scale", number(0, 1, 0.5), f"{doc}#cfg_scale", "How closely the prompt is followed, from 0 to 1."
+    )
+
+
+def aspect_ratio(doc: str) -> Parameter:
+    """Width to height."""
+    return Parameter(
+        "aspect_ratio",
+        choice("16:9", "9:16", "1:1", default="16:9"),
+        f"{doc}#aspect_ratio",
+        "Width to height of the video.",
+    )
+
+
+def closing_parameters(doc: str) -> tuple[Parameter, ...]:
+    """The three that end every document."""
+    return (
+        Parameter(
+            "watermark_info",
+            record({"enabled": {"type": "boolean"}}, ["enabled"]),
+            f"{doc}#watermark_info",
+            "Whether a watermarked version is made as well: an object with the boolean enabled.",
+        ),
+        Parameter(
+            "callback_url",
+            {"type": "string", "format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"},
+            f"{doc}#callback_url",
+            "Where news of the task is posted; an http:// or https:// URL.",
+        ),
+        Parameter(
+            "external_task_id",
+            text(min_length=1),
+            f"{doc}#external_task_id",
+            "Your own id for the task; unique among your tasks, and good for polling.",
+        ),
+    )
+
+
+def camera_parameter(doc: str, types: tuple[str, ...]) -> Parameter:
+    """Camera movement, one object."""
+    axes = {axis: {**number(-10, 10), "description": meaning} for axis, meaning in _AXIS_MEANING.items()}
+    return Parameter(
+        "camera_control",
+        record({"type": choice(*types), "config": record(axes)}, ["type"]),
+        f"{doc}#camera_control",
+        "How the camera moves; left out, the model decides.",
+    )
+
+
+def camera_rule(doc: str, types: tuple[str, ...]) -> Rule:
+    """simple wants a config in which exactly one axis moves; the other types ignore config."""
+    only_one = [
+        {
+            "required": [axis],
+            "properties": {other: {"not": {"const": 0}} if other == axis else {"const": 0} for other in CAMERA_AXES},
+        }
+        for axis in CAMERA_AXES
+    ]
+    simple = {"required": ["config"], "properties": {"type": {"const": "simple"}, "config": {"anyOf": only_one}}}
+    named = [name for name in types if name != "simple"]
+    return Rule(
+        id=f"{doc}-camera-one-axis",
+        paths=("camera_control.config",),
+        message="camera_control.config must move exactly one of "
+        f"{', '.join(CAMERA_AXES)} (a value other than 0) when camera_control.type is simple",
+        source=f"{doc}#camera_control.config",
+        owner="camera_control",
+        trigger="type",
+        schema={"anyOf": [simple, {"properties": {"type": {"enum": named}}}]} if named else simple,
+    )
+
+
+def needs(doc: str, trigger: str, name: str, value: str, *, default: bool) -> Rule:
+    """``trigger`` works only while ``name`` is ``value``; ``default``: it is so when left out."""
+    fragment: dict[str, Any] = {"properties": {name: {"const": value}}}
+    if not default:
+        fragment["required"] = [name]
+    return Rule(
+        id=f"{doc}-{trigger}-needs-{name}-{value}",
+        paths=(trigger, name),
+        message=f'{trigger} works only when {name} is "{value}"',
+        source=f"{doc}#notes",
+        trigger=trigger,
+        schema=fragment,
+    )
+
+
+def excludes(doc: str, trigger: str, others: tuple[str, ...]) -> Rule:
+    """``trigger`` and ``others`` cannot be combined."""
+    return Rule(
+        id=f"{doc}-{trigger}-excludes-{'-'.join(others)}",
+        paths=(trigger, *others),
+        message=f"{trigger} cannot be combined with {' or '.join(others)}",
+        source=f"{doc}#{trigger}",
+        trigger=trigger,
+        schema={"properties": dict.fromkeys(others, False)},
+    )
+
+
+def image_or_tail(doc: str, mistake: Mistake) -> Rule:
+    """One of the two frames must be there."""
+    return Rule(
+        id=f"{doc}-image-or-tail",
+        paths=("image", "image_tail"),
+        message="image or image_tail is required; both are missing",
+        source=f"{doc}#image",
+        schema={"anyOf": [{"required": ["image"]}, {"required": ["image_tail"]}]},
+        mistake=mistake,
+    )
+
+
+def within(pixels: int, width: int, height: int) -> tuple[int, int]:
+    """Width and height of a video of about ``pixels`` in the aspect of ``width`` by ``height``, both even."""
+    scale = (pixels / (width * height)) ** 0.5
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+PIXELS_720P = 1280 * 720
+PIXELS_1080P = 1920 * 1080
+BY_ASPECT = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (960, 960)}
+
+
+def image_clip(
+    params: Json, pictures: Pictures, *, fps: int, pixels: int = PIXELS_720P, paths: tuple[str, ...] = ("image",)
+) -> ClipFormat:
+    """A clip in the aspect of the first picture known; 16:9 where the image was a URL taken on trust."""
+    path = next((path for path in paths if path in pictures), None)
+    width, height = (16, 9) if path is None else (pictures[path].width, pictures[path].height)
+    clip_width, clip_height = within(pixels, width, height)
+    return ClipFormat(clip_width, clip_height, fps, int(params.get("duration", "5")), path, params.get("prompt") or "")

@@ -1,0 +1,171 @@
+"""kirin_v3_i2v: image to video with several shots and sound; 720p in std, 1080p in pro.
+
+Quirk    ``prompt`` and the shots rule each other out by ``multi_shot``, and what is ruled out is ignored; content items
+         carry ``duration`` as a number and a ``jobId``.
+Sources  the model's document, cited as "v3#<parameter>".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mock_server.endpoint import ClipFormat, Code, Endpoint, ErrorTable, ImageParameter, Pictures
+from mock_server.endpoints import _common as common
+from mock_server.errors import Mistake
+from mock_server.rules import Json, Rule
+from mock_server.schema import IMAGE, Parameter, choice, listing, record, text
+
+DOC = "v3"
+SECONDS = tuple(range(3, 16))
+SINGLE = {"properties": {"multi_shot": {"const": False}}}
+MULTI = {"required": ["multi_shot"], "properties": {"multi_shot": {"const": True}}}
+SHOT = record(
+    {
+        "index": {"type": "integer"},
+        "prompt": text(max_length=512),
+        "duration": choice(*(str(second) for second in range(1, 16))),
+    },
+    ["index", "prompt", "duration"],
+)
+
+
+def _shots_add_up(params: Json) -> bool:
+    if params.get("multi_shot") is not True:
+        return True
+    return sum(int(shot["duration"]) for shot in params["multi_prompt"]) == int(params.get("duration", "5"))
+
+
+def _content(params: Json, task_id: str, url: str) -> dict[str, Any]:
+    seconds = int(params.get("duration", "5"))
+    return {"type": "video", "url": url, "duration": seconds, "jobId": f"job-{task_id[:16]}"}
+
+
+def _clip(params: Json, pictures: Pictures) -> ClipFormat:
+    pixels = common.PIXELS_1080P if params.get("mode") == "pro" else common.PIXELS_720P
+    clip = common.image_clip(params, pictures, fps=24, pixels=pixels, paths=("image", "image_tail"))
+    title = params["multi_prompt"][0]["prompt"] if params.get("multi_shot") else clip.title
+    return ClipFormat(clip.width, clip.height, clip.fps, clip.seconds, clip.reference, title)
+
+
+ENDPOINT = Endpoint(
+    model="kirin_v3_i2v",
+    short=DOC,
+    title="Kirin V3, image to video",
+    summary="A video between images, in one or several shots, with or without sound.",
+    shape="flat",
+    parameters=(
+        Parameter("image", IMAGE, "v3#image", "The image it starts on.", mistake=Mistake.IMAGE_FORMAT),
+        Parameter("image_tail", IMAGE, "v3#image_tail", "The image it ends on.", mistake=Mistake.IMAGE_FORMAT),
+        Parameter(
+            "multi_shot",
+            {"type": "boolean", "default": False},
+            "v3#multi_shot",
+            "Several shots instead of one; prompt is ignored then.",
+        ),
+        Parameter("shot_type", choice("customize"), "v3#shot_type", "How the shots are given."),
+        Parameter(
+            "prompt",
+            text(),
+            "v3#prompt",
+            "What happens in the video; 1 to 2500 characters unless multi_shot is true.",
+            mistake=Mistake.PROMPT,
+        ),
+        Parameter(
+            "multi_prompt",
+            listing(SHOT),
+            "v3#multi_prompt",
+            "One to six shots in order; their durations add up to duration.",
+        ),
+        common.negative_prompt(DOC),
+        Parameter(
+            "element_list",
+            listing(record({"element_id": {"type": "integer", "format": "int64"}}, ["element_id"]), max_items=3),
+            "v3#element_list",
+            "Up to three subjects of the subject library.",
+        ),
+        Parameter("sound", choice("on", "off", default="off"), "v3#sound", "Whether the video has sound."),
+        common.mode(DOC),
+        common.duration(DOC, SECONDS),
+        *common.closing_parameters(DOC),
+    ),
+    rules=(
+        common.image_or_tail(DOC, Mistake.IMAGE_MISSING),
+        Rule(
+            id="v3-single-needs-prompt",
+            paths=("prompt",),
+            message="prompt is required and cannot be empty unless multi_shot is true",
+            source="v3#prompt",
+            schema={"anyOf": [MULTI, {"required": ["prompt"], "properties": {"prompt": {"minLength": 1}}}]},
+            mistake=Mistake.PROMPT,
+        ),
+        Rule(
+            id="v3-prompt-length",
+            paths=("prompt",),
+            message="prompt must be at most 2500 characters",
+            source="v3#prompt",
+            trigger="prompt",
+            schema={"anyOf": [MULTI, {"properties": {"prompt": {"maxLength": common.MAX_PROMPT}}}]},
+            mistake=Mistake.PROMPT,
+        ),
+        Rule(
+            id="v3-multi-needs-shot-type",
+            paths=("shot_type",),
+            message="shot_type is required when multi_shot is true",
+            source="v3#shot_type",
+            trigger="multi_shot",
+            schema={"anyOf": [SINGLE, {"required": ["shot_type"]}]},
+        ),
+        Rule(
+            id="v3-multi-needs-shots",
+            paths=("multi_prompt",),
+            message="multi_prompt is required when multi_shot is true",
+            source="v3#multi_prompt",
+            trigger="multi_shot",
+            schema={"anyOf": [SINGLE, {"required": ["multi_prompt"]}]},
+        ),
+        Rule(
+            id="v3-shot-count",
+            paths=("multi_prompt",),
+            message="multi_prompt must have 1 to 6 shots",
+            source="v3#multi_prompt",
+            trigger="multi_shot",
+            schema={"anyOf": [SINGLE, {"properties": {"multi_prompt": {"minItems": 1, "maxItems": 6}}}]},
+        ),
+        Rule(
+            id="v3-shots-add-up",
+            paths=("multi_prompt", "duration"),
+            message="multi_prompt: the durations of the shots must add up to duration",
+            source="v3#multi_prompt",
+            trigger="multi_prompt",
+            predicate=_shots_add_up,
+        ),
+    ),
+    errors=ErrorTable(
+        codes=(
+            Code("006001094", "not enough resources for the task", "v3#error codes"),
+            Code("006001095", "the task answered with an error", "v3#error codes"),
+            Code("006001099", "the task could not be created", "v3#error codes"),
+        ),
+        other="006001099",
+        by_mistake={},
+        generation_failed="006001095",
+    ),
+    content=_content,
+    content_schema={
+        "type": {"const": "video"},
+        "url": {"type": "string", "format": "uri"},
+        "duration": {"type": "number"},
+        "jobId": {"type": "string"},
+    },
+    clip=_clip,
+    images=(
+        ImageParameter(("image",), common.with_aspect(common.UP_TO_10MB)),
+        ImageParameter(("image_tail",), common.any_aspect(common.UP_TO_10MB)),
+    ),
+    facts=(
+        ("Videos are 720p in std and 1080p in pro.", "v3#mode", "documented"),
+        ("Videos are 24 fps in the aspect ratio of image, else of image_tail.", "v3#mode", "assumed"),
+        ("What multi_shot rules out is not judged: its length or number, only its type.", "v3#multi_shot", "assumed"),
+        ("A shot needs index, prompt and duration; its index may be any integer.", "v3#multi_prompt", "assumed"),
+    ),
+)

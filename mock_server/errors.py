@@ -1,0 +1,81 @@
+"""What can go wrong, named by meaning. HTTP statuses and vendor codes live in tables elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mistake(StrEnum):
+    """What a submitted body got wrong, in the order in which it decides the code (wire#4)."""
+
+    IMAGE_MISSING = "image missing"
+    IMAGE_FORMAT = "image format"
+    ASPECT_RATIO = "aspect ratio"
+    PROMPT = "prompt"
+    DURATION = "duration"
+    OTHER = "other"
+
+
+MISTAKE_ORDER = {mistake: place for place, mistake in enumerate(Mistake)}
+
+
+class Trouble(StrEnum):
+    """What can go wrong outside of a model's own document: the gateway's errors (wire#4)."""
+
+    MALFORMED = "malformed"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not found"
+    METHOD_NOT_ALLOWED = "method not allowed"
+    TIMED_OUT = "timed out"
+    DUPLICATE = "duplicate"
+    ALREADY_FINISHED = "already finished"
+    TOO_LARGE = "too large"
+    MEDIA_TYPE = "media type"
+    BAD_RANGE = "bad range"
+    INTERNAL = "internal"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule: where, in words, and what kind of mistake it is."""
+
+    path: str
+    message: str
+    mistake: Mistake
+    rule: str
+
+
+class GatewayError(Exception):
+    """A call that cannot be served; answered in the gateway's error shape."""
+
+    def __init__(self, trouble: Trouble, message: str, *, detail: object = None) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+        self.message = message
+        self.detail = detail
+
+
+class TaskRejected(Exception):
+    """A submit that names a model and breaks its document; answered in that model's error shape."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        ordered = sorted(violations, key=lambda violation: MISTAKE_ORDER[violation.mistake])
+        self.violations = ordered
+        self.mistake = ordered[0].mistake
+        self.message = "; ".join(violation.message for violation in ordered)
+        super().__init__(self.message)
+
+
+class UsageError(Exception):
+    """A wrong flag, file or environment: one clear line for the person who started the program."""
+
+
+class MissingExtra(UsageError):
+    """Something was asked for that an optional part of the package does."""
+
+    def __init__(self, wanted: str, extra: str) -> None:
+        super().__init__(f"{wanted} needs an optional part: pip install 'kirin-mock[{extra}]'")
+        self.extra = extra

@@ -1,0 +1,1 @@
+"""From the plan of a clip to an mp4 file. Only ``render`` needs the optional part ``[video]``."""

@@ -1,0 +1,42 @@
+"""``kirin-mock contract``: writes the generated contract and ledger, or finds that they have drifted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import orjson
+
+from mock_server.endpoints import discover
+from mock_server.errors import UsageError
+from mock_server.ledger import ledger
+from mock_server.openapi import document
+
+
+def generated() -> dict[str, bytes]:
+    """The generated files by name."""
+    endpoints = discover()
+    contract = orjson.dumps(document(endpoints), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return {"openapi.json": contract, "ledger.md": ledger(endpoints).encode()}
+
+
+def publish(out: str, *, check: bool) -> int:
+    """Write the files to a folder, or check them; 1 when one differs."""
+    folder = Path(out)
+    if check:
+        stale = [
+            name
+            for name, content in generated().items()
+            if not (folder / name).is_file() or (folder / name).read_bytes() != content
+        ]
+        for name in stale:
+            print(f"{folder / name} is not up to date; write it anew with: kirin-mock contract", file=sys.stderr)
+        return 1 if stale else 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in generated().items():
+            (folder / name).write_bytes(content)
+            print(folder / name)
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written to: {error.strerror or error}") from None
+    return 0

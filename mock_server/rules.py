@@ -1,0 +1,87 @@
+"""Rule: one sentence of a document as one object, and the parameters it speaks of.
+
+A rule is either a JSON Schema fragment, which the contract publishes and the server judges by, or, for the few things
+a schema cannot say, a predicate over the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import jsonschema_rs
+
+from mock_server.errors import Mistake, Violation
+
+Evidence = Literal["documented", "observed", "assumed"]
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule between parameters.
+
+    ``paths`` are the parameters it speaks of, the one to name first. ``trigger`` is the parameter whose presence makes
+    the rule apply (None: it always applies). ``owner`` is the object parameter the rule lives in (None: the top).
+    ``message`` is a whole sentence that names the parameter, what was wrong and what is right.
+    """
+
+    id: str
+    paths: tuple[str, ...]
+    message: str
+    source: str
+    trigger: str | None = None
+    schema: Json | None = None
+    predicate: Callable[[Json], bool] | None = None
+    owner: str | None = None
+    mistake: Mistake = Mistake.OTHER
+    evidence: Evidence = "documented"
+
+    @cached_property
+    def _compiled(self) -> jsonschema_rs.Draft202012Validator:
+        return jsonschema_rs.Draft202012Validator(dict(self.schema or {}))
+
+    def holds(self, params: Json) -> bool:
+        """Whether ``params`` keep this rule; a rule that does not apply is kept."""
+        subject: Any = params if self.owner is None else params.get(self.owner)
+        if not isinstance(subject, dict) or (self.trigger is not None and self.trigger not in subject):
+            return True
+        if self.predicate is not None:
+            return self.predicate(subject)
+        return self._compiled.is_valid(subject)
+
+    def violation(self) -> Violation:
+        """This rule, broken."""
+        return Violation(self.paths[0], self.message, self.mistake, self.id)
+
+    def described(self) -> dict[str, str]:
+        """What the contract says of this rule beside its schema."""
+        return {
+            "id": self.id,
+            "says": self.message,
+            "x-source": self.source,
+            "x-evidence": self.evidence,
+            "enforced": "code" if self.schema is None else "schema",
+        }
+
+
+def merge(target: dict[str, Any], extra: Json) -> dict[str, Any]:
+    """Add ``extra`` to ``target`` so that both hold: objects merge, lists of names unite, equal values stay."""
+    for key, value in extra.items():
+        if key not in target:
+            target[key] = _thaw(value)
+        elif key == "required":
+            target[key] += [name for name in value if name not in target[key]]
+        elif isinstance(value, Mapping) and isinstance(target[key], dict):
+            merge(target[key], value)
+        elif target[key] != value:
+            target.setdefault("allOf", []).append({key: _thaw(value)})
+    return target
+
+
+def _thaw(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _thaw(inner) for key, inner in value.items()}
+    return [_thaw(inner) for inner in value] if isinstance(value, list | tuple) else value

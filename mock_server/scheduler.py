@@ -1,0 +1,106 @@
+"""Who is due next. One scheduler a world; it sleeps while nothing is owed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from mock_server.callback import Courier, after_attempt
+from mock_server.clock import Clock, moment
+from mock_server.stores import Store
+from mock_server.task import Delivery, Task
+
+Render = Callable[[Task, float], bytes]
+
+#: Deliveries under way to one host at once while time runs; under a manual clock one, so that order never varies.
+PER_HOST = 8
+
+
+class Scheduler:
+    """Hands what is due to the courier. ``render`` makes the body: a task as the poll shows it at a moment."""
+
+    def __init__(self, clock: Clock, store: Store, courier: Courier, render: Render) -> None:
+        self._clock = clock
+        self._store = store
+        self._courier = courier
+        self._render = render
+        self._woken = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._lanes: dict[tuple[str, bool], asyncio.Semaphore] = {}
+        self._advancing = asyncio.Lock()
+        self.attempted = 0
+
+    def wake(self) -> None:
+        """Something may be owed now; see to it."""
+        self._woken.set()
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            await self._send_due()
+            due = await self._store.next_due()
+            if due is None and not self._under_way:
+                return
+            await self._clock.wait(due, self._woken)
+
+    async def advance(self, seconds: float) -> int:
+        """Move time on, stopping at every due moment; the number of attempts made meanwhile.
+
+        Returns when everything due by then has been attempted. Works while time runs as well."""
+        async with self._advancing:
+            before = self.attempted
+            target = moment(self._clock.now() + seconds)
+            while True:
+                await self._send_due()
+                while self._under_way:
+                    await asyncio.wait(set(self._under_way))
+                due = await self._store.next_due()
+                if due is None or due > target:
+                    break
+                self._clock.move_to(due)
+            self._clock.move_to(target)
+            return self.attempted - before
+
+    async def _send_due(self) -> None:
+        while (delivery := await self._store.claim_due(self._clock.now())) is not None:
+            attempt = asyncio.get_running_loop().create_task(self._attempt(delivery))
+            self._under_way.add(attempt)
+            attempt.add_done_callback(self._finished)
+
+    def _finished(self, attempt: asyncio.Task[None]) -> None:
+        self._under_way.discard(attempt)
+        self._woken.set()
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        task = await self._store.get(delivery.task_id)
+        if task is None or task.callback_url is None:
+            return
+        body = delivery.body if delivery.body is not None else self._render(task, delivery.tells_of)
+        delivery = replace(delivery, body=body)
+        async with self._lane(task.callback_url):
+            self.attempted += 1
+            outcome = await self._courier.carry(task.callback_url, delivery, body, self._clock.now())
+        settled = after_attempt(delivery, outcome)
+        await self._store.settle(settled, self._clock.now())
+
+    def _lane(self, url: str) -> asyncio.Semaphore:
+        manual = self._clock.pace.mode == "manual"
+        try:
+            host = urlsplit(url).netloc.rpartition("@")[2].lower()
+        except ValueError:
+            host = ""
+        return self._lanes.setdefault((host, manual), asyncio.Semaphore(1 if manual else PER_HOST))
+
+    async def stop(self) -> None:
+        """End all that is under way."""
+        running = [*self._under_way, *([self._pump] if self._pump is not None else [])]
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        self._under_way.clear()
+        self._pump = None

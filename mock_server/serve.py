@@ -1,0 +1,64 @@
+"""``kirin-mock serve``: one server in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from mock_server import __version__
+from mock_server.errors import UsageError
+from mock_server.settings import Settings
+from mock_server.web.app import create_app
+from mock_server.web.serving import LiveServer, listen, url_of
+
+
+def serve(settings: Settings) -> int:
+    """Serve until interrupted."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    require_folder(settings.media_dir, "--media-dir")
+    listening = listen(settings)
+    url = url_of(settings, listening)
+    built = create_app(settings)
+    server = LiveServer(built, lambda: print(_block(settings, url), flush=True))
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+    return 0
+
+
+def require_folder(folder: str | None, named: str) -> None:
+    """Make a folder and try to write to it. Raises UsageError."""
+    if folder is None:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{named} {folder} cannot be written to: {error.strerror or error}") from None
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _block(settings: Settings, url: str) -> str:
+    key = settings.api_key[0] if settings.api_key else "sk-test"
+    shown_key = "$KEY" if settings.api_key else key
+    keys = f"{len(settings.api_key)} accepted" if settings.api_key else "any key is good"
+    return os.linesep.join(
+        [
+            f"kirin-mock {__version__} on {url}  (profile {settings.profile}, clock {settings.speed.mode}, {keys})",
+            f"docs  {url}/docs",
+            f"try   curl -s {url}/model/v1/generation -H 'Authorization: Bearer {shown_key}'"
+            " -H 'Content-Type: application/json'"
+            """ -d '{"model": "kirin_v1_t2v", "prompt": "A red apple on a table"}'""",
+        ]
+    )

@@ -1,0 +1,130 @@
+"""Every setting, once: a flag on the command line, an environment variable ``KIRIN_MOCK_...``, and a keyword in tests."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from mock_server.callback import secret_key
+from mock_server.clock import MANUAL, Pace
+from mock_server.errors import UsageError
+from mock_server.scenario import Profile
+
+ENVIRONMENT_PREFIX = "KIRIN_MOCK_"
+
+
+def _pace(value: Any) -> Any:
+    if value == "manual":
+        return MANUAL
+    if isinstance(value, Pace):
+        return value
+    try:
+        speed = float(value)
+    except (TypeError, ValueError):
+        speed = -1.0
+    if not 0 < speed <= 1_000_000:
+        raise ValueError("must be a number above 0 (60 is a minute a second) or the word manual")
+    return Pace(speed)
+
+
+def _listed(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be a URL such as http://mock.example:8787")
+    return value.rstrip("/")
+
+
+def _secret(value: str) -> str:
+    secret_key(value)
+    return value
+
+
+def _allowed(value: str) -> str:
+    if value == "any" or re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?", value):
+        return value
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("must be a host name, an address, a block such as 10.0.0.0/8, or any") from None
+    return value
+
+
+def _key(value: str) -> str:
+    if not value or not value.isascii() or any(ord(character) <= 32 or ord(character) == 127 for character in value):
+        raise ValueError("must be printable ASCII without spaces")
+    return value
+
+
+Key = Annotated[str, AfterValidator(_key)]
+
+
+class Settings(BaseModel):
+    """How one server behaves. Field descriptions are the help texts of the flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on", min_length=1)
+    port: int = Field(8787, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    profile: Profile = Field(Profile.FAST, description="how long tasks take: instant, fast (about 2 s) or realistic")
+    speed: Annotated[Pace, BeforeValidator(_pace)] = Field(
+        Pace(1.0), description="pace of the clock: 1 is real time, 60 a minute a second, manual stands still"
+    )
+    seed: int = Field(0, description="what ids, times, costs and clips are drawn from")
+    api_key: Annotated[tuple[Key, ...], BeforeValidator(_listed)] = Field(
+        (), description="an API key to accept (repeatable); without any, every key is good"
+    )
+    public_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
+        None, description="base of the URLs in answers; by default the address the client used"
+    )
+    image_fetch: Literal["never", "local", "always"] = Field(
+        "local", description="which image URLs are fetched and checked: never, local or always"
+    )
+    callback_allow: Annotated[tuple[Annotated[str, AfterValidator(_allowed)], ...], BeforeValidator(_listed)] = Field(
+        (), description="a host, address or CIDR block that may be called beside loopback, or any (repeatable)"
+    )
+    callback_secret: Annotated[tuple[Annotated[str, AfterValidator(_secret)], ...], BeforeValidator(_listed)] = Field(
+        (), description="whsec_... to sign callbacks with (repeatable, as during a rotation)"
+    )
+    admin_token: Key | None = Field(None, description="what control calls must carry as X-Admin-Token")
+    log_format: Literal["text", "json", "off"] = Field("text", description="how calls are logged: text, json or off")
+    media_dir: str | None = Field(None, description="folder to keep rendered videos in; by default a temporary one")
+    max_body: int = Field(160, ge=1, le=4096, description="largest request body in MiB")
+
+
+def flag(name: str) -> str:
+    """``api_key`` as ``--api-key``."""
+    return f"--{name.replace('_', '-')}"
+
+
+def load(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Settings from flags, else from the environment, else the defaults. Raises UsageError naming the culprit."""
+    values: dict[str, Any] = {}
+    named: dict[str, str] = {}
+    for name in Settings.model_fields:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if given.get(name) not in (None, []):
+            values[name], named[name] = given[name], flag(name)
+        elif environment.get(variable):
+            values[name], named[name] = environment[variable], variable
+    try:
+        return Settings(**values)
+    except ValidationError as invalid:
+        raise UsageError(_first_error(invalid, named)) from None
+
+
+def _first_error(invalid: ValidationError, named: Mapping[str, str]) -> str:
+    error = invalid.errors(include_url=False)[0]
+    name = str(error["loc"][0])
+    told = error["msg"].removeprefix("Value error, ")
+    told = told[0].lower() + told[1:]
+    shown = "" if name in {"callback_secret", "admin_token", "api_key"} else f" (got {error['input']!r})"
+    return f"{named.get(name, flag(name))}: {told}{shown}"

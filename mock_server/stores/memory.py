@@ -1,0 +1,109 @@
+"""A store in this process's memory. Everything is O(log n) or better, but for listing."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mock_server.stores import DuplicateExternalId
+from mock_server.task import Delivery, DeliveryState, Task
+
+
+class MemoryStore:
+    """Keeps tasks in a dict and what is due in a heap, whose stale entries are dropped when they surface."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+        self._by_external: dict[str, str] = {}
+        self._news: dict[str, list[Delivery]] = {}
+        self._claimed: set[str] = set()
+        self._due: list[tuple[float, int, str, int]] = []
+        self._pushed = 0
+
+    async def add(self, task: Task, owed: Sequence[Delivery]) -> None:
+        """See Store."""
+        external = task.external_id
+        if external is not None:
+            if external in self._by_external:
+                raise DuplicateExternalId(external)
+            self._by_external[external] = task.id
+        self._tasks[task.id] = task
+        if owed:
+            self._news[task.id] = list(owed)
+            self._push_first(task.id)
+
+    async def get(self, task_id: str) -> Task | None:
+        """See Store."""
+        task = self._tasks.get(task_id)
+        return task if task is not None else self._tasks.get(self._by_external.get(task_id, ""))
+
+    async def replace(self, task: Task, news: Sequence[Delivery]) -> None:
+        """See Store."""
+        self._tasks[task.id] = task
+        if news or task.id in self._news:
+            self._news[task.id] = list(news)
+            self._push_first(task.id)
+
+    async def tasks(self) -> list[Task]:
+        """See Store."""
+        return list(self._tasks.values())
+
+    async def deliveries(self, task_id: str) -> list[Delivery]:
+        """See Store."""
+        return list(self._news.get(task_id, ()))
+
+    async def next_due(self) -> float | None:
+        """See Store."""
+        self._drop_stale()
+        return self._due[0][0] if self._due else None
+
+    async def claim_due(self, now: float) -> Delivery | None:
+        """See Store."""
+        self._drop_stale()
+        if not self._due or self._due[0][0] > now:
+            return None
+        _, _, task_id, number = heapq.heappop(self._due)
+        self._claimed.add(task_id)
+        return self._news[task_id][number]
+
+    async def settle(self, delivery: Delivery, now: float) -> None:
+        """See Store."""
+        news = self._news.get(delivery.task_id)
+        self._claimed.discard(delivery.task_id)
+        if news is None or delivery.number >= len(news) or news[delivery.number].id != delivery.id:
+            return
+        news[delivery.number] = delivery
+        following = delivery.number + 1
+        if delivery.state is not DeliveryState.OWED and following < len(news):
+            news[following] = replace(news[following], due_at=max(now, news[following].tells_of))
+        self._push_first(delivery.task_id)
+
+    async def clear(self) -> None:
+        """See Store."""
+        for kept in (self._tasks, self._by_external, self._news, self._claimed, self._due):
+            kept.clear()
+
+    def _push_first(self, task_id: str) -> None:
+        """Put the first untold news of a task where it will be found when due."""
+        if task_id in self._claimed:
+            return
+        for delivery in self._news[task_id]:
+            if delivery.state is DeliveryState.OWED:
+                self._pushed += 1
+                heapq.heappush(self._due, (delivery.due_at, self._pushed, task_id, delivery.number))
+                return
+
+    def _drop_stale(self) -> None:
+        while self._due and not self._stands(self._due[0]):
+            heapq.heappop(self._due)
+
+    def _stands(self, entry: tuple[float, int, str, int]) -> bool:
+        """Whether a heap entry still speaks of the first untold news of its task, unclaimed and due when it says."""
+        due_at, _, task_id, number = entry
+        news = self._news.get(task_id, ())
+        if task_id in self._claimed or number >= len(news):
+            return False
+        if any(earlier.state is DeliveryState.OWED for earlier in news[:number]):
+            return False
+        return news[number].state is DeliveryState.OWED and news[number].due_at == due_at

@@ -1,0 +1,96 @@
+"""Task, Delivery, Attempt: frozen at birth. Moments are Unix seconds of the one clock."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from mock_server.images import Picture
+from mock_server.timeline import Snapshot, Status, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One accepted request. ``params`` holds short descriptions in place of base64 images; the images themselves are
+    in ``pictures`` by parameter path. ``base_url`` is how the submitting client addressed this server."""
+
+    id: str
+    world: str
+    model: str
+    params: Mapping[str, Any]
+    pictures: Mapping[str, Picture]
+    metadata: Mapping[str, Any]
+    created_at: float
+    timeline: Timeline
+    cost: str
+    base_url: str
+
+    @property
+    def external_id(self) -> str | None:
+        """The client's own id for this task, if it gave one."""
+        return self.params.get("external_task_id")
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where news of this task is to be posted, if anywhere."""
+        return self.params.get("callback_url")
+
+    def at(self, now: float) -> Snapshot:
+        """The state at ``now``."""
+        return self.timeline.at(now)
+
+
+class DeliveryState(StrEnum):
+    """How a delivery stands."""
+
+    OWED = "owed"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a delivery: ``status`` when the receiver answered, else ``error``; ``elapsed`` in real seconds."""
+
+    at: float
+    status: int | None
+    error: str | None
+    elapsed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One piece of news owed to a callback URL. ``tells_of`` is the moment it reports and ``status`` what the task
+    became then; ``due_at`` is when to try next: a retry repeats old news, to the byte, which is why ``body`` is kept
+    from the first attempt on. ``number`` counts a task's news from 0, and they go out in that order."""
+
+    id: str
+    task_id: str
+    number: int
+    status: Status
+    tells_of: float
+    due_at: float
+    state: DeliveryState = DeliveryState.OWED
+    attempts: tuple[Attempt, ...] = ()
+    body: bytes | None = None
+
+
+def news_of(task: Task, told: Sequence[Delivery] = (), since: float = float("-inf")) -> list[Delivery]:
+    """All news of a task: what it has ``told`` or begun to tell, then what its timeline still brings.
+
+    ``since`` is the moment from which on the timeline is another one than that of ``told``."""
+    if task.callback_url is None:
+        return []
+    news = [
+        one for one in told if one.tells_of < since or one.attempts or one.body or one.state is not DeliveryState.OWED
+    ]
+    for change in task.timeline.changes():
+        if change.at < since or any(one.tells_of == change.at and one.status is change.status for one in news):
+            continue
+        name = hashlib.blake2b(f"{task.id}/{len(news)}".encode(), digest_size=12).hexdigest()
+        news.append(Delivery(f"msg_{name}", task.id, len(news), change.status, change.at, change.at))
+    return news

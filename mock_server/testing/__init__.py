@@ -1,0 +1,1 @@
+"""For tests: a server in this process, and the pytest plugin."""

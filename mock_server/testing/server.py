@@ -1,0 +1,232 @@
+"""MockServer: the whole server in this process, on a free port or as an ASGI app."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, TypeVar
+
+import orjson
+
+from mock_server.clock import MANUAL, REAL, Pace
+from mock_server.inbox import InboxMessage
+from mock_server.service import World
+from mock_server.settings import Settings
+from mock_server.task import Delivery, Task
+from mock_server.testing.transport import OwnTransport
+from mock_server.timeline import Failure, Status, Timeline
+from mock_server.web.app import Built, create_app
+from mock_server.web.serving import LiveServer, listen, url_of
+
+Result = TypeVar("Result")
+
+#: The address of a server that is used as an ASGI app and listens on no socket.
+ASGI_URL = "http://kirin.test"
+
+
+class MockServer:
+    """A server of your own.
+
+    As a context manager it listens on a free port of this machine, in a thread: ``with MockServer() as kirin:
+    Client(kirin.url, kirin.api_key)``. Not entered, ``app`` is an ASGI app that calls itself ``http://kirin.test``.
+    Keywords are the settings of ``kirin-mock serve``: ``profile``, ``speed``, ``seed`` and the others. All times are in
+    seconds. Raises pydantic's ValidationError for a wrong setting.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        given = {"port": 0, "log_format": "off", **settings}
+        self.settings = Settings(**given)
+        self.api_key = self.settings.api_key[0] if self.settings.api_key else "sk-test"
+        self._built: Built | None = None
+        self._server: LiveServer | None = None
+        self._thread: threading.Thread | None = None
+        self._url = ASGI_URL
+        self.clock = ServerClock(self)
+
+    @property
+    def app(self) -> Any:
+        """The ASGI app, for a server that listens on no socket."""
+        if self._built is None:
+            named = self.settings.model_copy(update={"public_url": self.settings.public_url or ASGI_URL})
+            transport = OwnTransport()
+            self._built = create_app(named, transport)
+            transport.serve(named.public_url or ASGI_URL, self._built.app)
+        return self._built.app
+
+    @property
+    def built(self) -> Built:
+        """The parts of a server in use."""
+        if self._built is None:
+            raise RuntimeError("this MockServer is not started: use it in a with statement, or take its .app")
+        return self._built
+
+    @property
+    def url(self) -> str:
+        """Where it is reached, without a slash at the end."""
+        return self._url
+
+    def start(self) -> MockServer:
+        """Listen; returns once it serves. Raises UsageError when the address cannot be had."""
+        if self._thread is not None:
+            raise RuntimeError("this MockServer is already started")
+        listening = listen(self.settings)
+        self._url = url_of(self.settings, listening)
+        self._built = create_app(self.settings)
+        self._server = server = LiveServer(self._built)
+        run = lambda: server.run(sockets=[listening])  # noqa: E731
+        self._thread = threading.Thread(target=run, name="kirin-mock", daemon=True)
+        self._thread.start()
+        while not server.ready.wait(0.5):
+            if not self._thread.is_alive():
+                raise RuntimeError("the server ended while it started")
+        return self
+
+    def stop(self) -> None:
+        """End it; harmless when it is not running."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join()
+        self._server = self._thread = self._built = None
+
+    def __enter__(self) -> MockServer:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        """Run a coroutine where the server runs, and wait for it."""
+        loop = self._server.loop if self._server is not None else None
+        if loop is None:
+            self.built  # noqa: B018 - raises with a hint when nothing is started
+            return asyncio.run(work())
+        return asyncio.run_coroutine_threadsafe(work(), loop).result()
+
+    def reset(self) -> None:
+        """Forget all tasks and inboxes, and start the clock anew."""
+
+        async def work() -> None:
+            await self.built.service.reset(None)
+            self.built.inboxes.clear()
+            self.built.clock.restart()
+
+        self.run(work)
+
+    def inbox(self, name: str = "inbox") -> ServerInbox:
+        """A receiver of callbacks by its name."""
+        return ServerInbox(self, name)
+
+    def task(self, task_id: str) -> Task:
+        """A task by its id or external id. Raises GatewayError when there is none."""
+        return self._found(task_id)[1]
+
+    def deliveries(self, task_id: str) -> list[Delivery]:
+        """The callbacks of a task, told and owed, with every attempt."""
+        world, task = self._found(task_id)
+        return self.run(lambda: world.store.deliveries(task.id))
+
+    def complete(self, task_id: str) -> Task:
+        """Complete a task now. Raises GatewayError when it has ended."""
+        return self._steer(task_id, lambda timeline, now: timeline.ended(now, Status.COMPLETED))
+
+    def fail(self, task_id: str, code: str | None = None, message: str | None = None) -> Task:
+        """Fail a task now; without a code, with its model's own for a failed generation."""
+        failure: Failure = self.built.service.default_failure(self.task(task_id), code, message)
+        return self._steer(task_id, lambda timeline, now: timeline.ended(now, Status.FAILED, failure))
+
+    def hold(self, task_id: str) -> Task:
+        """Let a task stand still."""
+        return self._steer(task_id, lambda timeline, now: timeline.hold(now))
+
+    def release(self, task_id: str) -> Task:
+        """Let a held task go on."""
+        return self._steer(task_id, lambda timeline, now: timeline.release(now))
+
+    def _found(self, task_id: str) -> tuple[World, Task]:
+        return self.run(lambda: self.built.service.find(self.api_key, task_id))
+
+    def _steer(self, task_id: str, move: Callable[[Timeline, float], Timeline]) -> Task:
+        world, task = self._found(task_id)
+        return self.run(lambda: self.built.service.steer(world, task, move))
+
+
+class ServerClock:
+    """The clock of a MockServer."""
+
+    def __init__(self, server: MockServer) -> None:
+        self._server = server
+
+    def now(self) -> float:
+        """Virtual Unix seconds."""
+        return self._server.built.clock.now()
+
+    def advance(self, seconds: float) -> int:
+        """Move time on; returns, once they have been attempted, the number of callbacks due by then."""
+        if seconds < 0:
+            raise ValueError(f"seconds must not be negative, not {seconds}")
+
+        async def work() -> int:
+            built = self._server.built
+            attempted = 0
+            for world in list(built.service.worlds.values()):
+                attempted += await world.scheduler.advance(seconds)
+            built.clock.move_to(round(built.clock.now() + seconds, 6))
+            return attempted
+
+        return self._server.run(work)
+
+    def manual(self) -> None:
+        """Stand still until advanced."""
+        self._set(MANUAL)
+
+    def real(self) -> None:
+        """Run in real time."""
+        self._set(REAL)
+
+    def scaled(self, speed: float) -> None:
+        """Run ``speed`` seconds a second."""
+        if not 0 < speed <= 1_000_000:
+            raise ValueError(f"speed must be above 0, not {speed}")
+        self._set(Pace(speed))
+
+    def _set(self, pace: Pace) -> None:
+        async def work() -> None:
+            built = self._server.built
+            for clock in [built.clock, *(world.clock for world in built.service.worlds.values())]:
+                clock.set_pace(pace)
+
+        self._server.run(work)
+
+
+class ServerInbox:
+    """A receiver of callbacks: give its ``url`` as ``callback_url``, then read it."""
+
+    def __init__(self, server: MockServer, name: str) -> None:
+        self._server = server
+        self.name = name
+        self.url = f"{server.url}/_mock/inbox/{name}"
+
+    @property
+    def messages(self) -> list[InboxMessage]:
+        """What has arrived so far."""
+        return list(self._server.built.inboxes.open(self.name).messages)
+
+    @property
+    def bodies(self) -> list[Any]:
+        """The JSON bodies of what has arrived so far."""
+        return [message.body for message in self.messages]
+
+    def wait_for(self, count: int, timeout: float = 10.0) -> list[InboxMessage]:
+        """The messages once ``count`` have arrived. Raises TimeoutError, with what has come, after ``timeout`` real
+        seconds."""
+        inbox = self._server.built.inboxes.open(self.name)
+        if not self._server.run(lambda: inbox.wait_for(count, timeout)):
+            shown = orjson.dumps([message.body for message in inbox.messages]).decode()
+            raise TimeoutError(f"{len(inbox.messages)} of {count} messages arrived within {timeout:g} s: {shown}")
+        return list(inbox.messages)

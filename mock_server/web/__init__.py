@@ -1,0 +1,1 @@
+"""HTTP: the only part of the server that knows Starlette and statuses."""

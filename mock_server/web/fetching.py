@@ -1,0 +1,57 @@
+"""Fetches the images that a body names by URL, as ``--image-fetch`` says."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from mock_server.gallery import Fetch
+from mock_server.images import Limits, NotAnImage
+from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable, resolve, target_of
+from mock_server.web.guard import is_loopback
+
+TIMEOUT = 10.0
+
+LOCAL = AddressPolicy((), "--image-fetch")
+ANYWHERE = AddressPolicy(("any",), "--image-fetch")
+
+
+class ImageFetcher:
+    """Makes, for one call, the function that fetches its images."""
+
+    def __init__(self, outgoing: Outgoing, mode: Literal["never", "local", "always"]) -> None:
+        self._outgoing = outgoing
+        self._mode = mode
+
+    def __call__(self, base_url: str) -> Fetch:
+        """The fetch of a call that addressed this server as ``base_url``."""
+
+        async def fetch(url: str, limits: Limits) -> bytes | None:
+            if self._mode == "never" or (self._mode == "local" and not await _is_local(url, base_url)):
+                return None
+            return await self._fetch(url, limits)
+
+        return fetch
+
+    async def _fetch(self, url: str, limits: Limits) -> bytes:
+        policy = LOCAL if self._mode == "local" else ANYWHERE
+        try:
+            target = await target_of(url, policy)
+            answer = await self._outgoing.send("GET", target, timeout=TIMEOUT, max_bytes=limits.max_bytes + 1)
+        except (TargetRefused, Unreachable) as error:
+            raise NotAnImage(f"cannot be fetched: {error}") from None
+        if answer.status != 200:
+            raise NotAnImage(f"cannot be fetched: {urlsplit(url).netloc} answered {answer.status}")
+        return answer.body
+
+
+async def _is_local(url: str, base_url: str) -> bool:
+    """Whether a URL points to this machine or to this server. A name that does not resolve is somebody else's."""
+    parts = urlsplit(url)
+    if is_loopback(parts.hostname or "") or f"{parts.scheme}://{parts.netloc}" == base_url:
+        return True
+    try:
+        addresses, _ = await resolve(url)
+    except (TargetRefused, Unreachable):
+        return False
+    return all(address.is_loopback for address in addresses)

@@ -1,0 +1,49 @@
+"""Who may use the control API: local programs, not web pages; beyond loopback, whoever has the token."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from mock_server.errors import GatewayError, Trouble
+from mock_server.web.http import Call
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as written in a URL or a flag, is this machine."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """Checks a control call. ``hosts`` are names this server goes by beside loopback ones."""
+
+    def __init__(self, token: str | None, hosts: Collection[str]) -> None:
+        self._token = token
+        self._hosts = {host.lower() for host in hosts}
+
+    def check(self, call: Call) -> None:
+        """Raise GatewayError, saying why, unless the call may go on."""
+        written = (call.header(b"host") or b"").decode("latin-1")
+        origin = call.header(b"origin")
+        if origin is not None and urlsplit(origin.decode("latin-1")).netloc.lower() != written.lower():
+            raise GatewayError(Trouble.FORBIDDEN, "the control API is not open to web pages of another origin")
+        if self._token is not None:
+            given = call.header(b"x-admin-token") or b""
+            if not hmac.compare_digest(given, self._token.encode()):
+                raise GatewayError(Trouble.FORBIDDEN, "this control call needs the header X-Admin-Token")
+            return
+        try:
+            host = urlsplit(f"//{written}").hostname or ""
+        except ValueError:
+            host = ""
+        if not is_loopback(host) and host not in self._hosts:
+            message = f"the control API answers to loopback names only, and this call says Host: {written[:100]}"
+            raise GatewayError(Trouble.FORBIDDEN, message)

@@ -1,0 +1,146 @@
+"""Calls and answers, with as little between them and the socket as can be. The hot paths go through here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import orjson
+from starlette.types import Message, Receive, Scope, Send
+
+from mock_server.errors import GatewayError, Trouble
+from mock_server.images import MIB
+
+Headers = list[tuple[bytes, bytes]]
+JSON_TYPE = (b"content-type", b"application/json")
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was whole; nobody is there to answer."""
+
+
+class Answer:
+    """Status, body and headers of one answer; ``note`` is for the log."""
+
+    __slots__ = ("body", "headers", "note", "status")
+
+    def __init__(self, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = (JSON_TYPE,)) -> None:
+        self.status = status
+        self.body = body
+        self.headers: Headers = [*headers, (b"content-length", b"%d" % len(body))]
+        self.note = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        start: Message = {"type": "http.response.start", "status": self.status, "headers": self.headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    """An answer in JSON."""
+    return Answer(status, orjson.dumps(value, default=str))
+
+
+class Call:
+    """One request: its headers and, when asked for, its body."""
+
+    __slots__ = ("_receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self._receive = receive
+
+    def header(self, name: bytes) -> bytes | None:
+        """A header's value by its lower-case name."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                found: bytes = value
+                return found
+        return None
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded."""
+        path: str = self.scope["path"]
+        return path
+
+    async def body(self, max_bytes: int) -> bytes:
+        """The whole body. Raises GatewayError as soon as it is known to be too large, ClientGone on a hang-up."""
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > max_bytes:
+            raise _too_large(max_bytes)
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> GatewayError:
+    return GatewayError(Trouble.TOO_LARGE, f"the body is larger than {max_bytes // MIB} MiB, the most that is accepted")
+
+
+def read_json(content: bytes) -> Any:
+    """JSON in UTF-8. Raises GatewayError."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise GatewayError(Trouble.MALFORMED, f"the body is not JSON in UTF-8: {error}") from None
+
+
+def require_json(call: Call) -> None:
+    """Raise GatewayError unless the body is said to be JSON."""
+    given = call.header(b"content-type")
+    if given == b"application/json":
+        return
+    kind, _, rest = (given or b"").partition(b";")
+    if kind.strip().lower() != b"application/json":
+        shown = "nothing" if given is None else given[:60].decode("latin-1")
+        raise GatewayError(Trouble.MEDIA_TYPE, f"Content-Type must be application/json, not {shown}")
+    charset = rest.strip().lower()
+    if charset and charset.replace(b'"', b"").replace(b" ", b"") not in {b"charset=utf-8", b"charset=utf8"}:
+        raise GatewayError(Trouble.MEDIA_TYPE, "JSON is sent in UTF-8; leave the charset out")
+
+
+def bearer(call: Call) -> str | None:
+    """The key of ``Authorization: Bearer KEY``, if there is one."""
+    given = call.header(b"authorization")
+    if given is None:
+        return None
+    scheme, _, key = given.partition(b" ")
+    if scheme.lower() != b"bearer":
+        return None
+    return key.strip().decode("latin-1") or None
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+class HandlerApp:
+    """A handler as an ASGI app: what it returns is sent, what it raises is answered, the call is logged."""
+
+    def __init__(self, handler: Handler, on_error: Callable[[Exception], Answer], log: Callable[[Call, Answer], None]):
+        self._handler = handler
+        self._on_error = on_error
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        call = Call(scope, receive)
+        try:
+            answer = await self._handler(call)
+        except ClientGone:
+            return
+        except Exception as error:  # the one place where anything at all becomes an answer
+            answer = self._on_error(error)
+        self._log(call, answer)
+        await answer(scope, receive, send)

@@ -1,0 +1,39 @@
+"""The log of calls: one line each, successful polls left out, nothing secret in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import IO, Literal
+
+import orjson
+
+from mock_server.web.http import Answer, Call
+
+Log = Callable[[Call, Answer], None]
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def call_log(form: Literal["text", "json", "off"], stream: IO[str] | None = None) -> Log:
+    """A function that logs one served call. What worked and made nothing new is not logged."""
+    out = stream if stream is not None else sys.stdout
+
+    def text(call: Call, answer: Answer) -> None:
+        if answer.status >= 400 or answer.note:
+            method, path = call.scope["method"], _printable(call.path[:80])
+            out.write(f"{answer.status} {method} {path} {_printable(answer.note[:300])}\n")
+            out.flush()
+
+    def as_json(call: Call, answer: Answer) -> None:
+        if answer.status >= 400 or answer.note:
+            line = {"status": answer.status, "method": call.scope["method"], "path": call.path, "note": answer.note}
+            out.write(orjson.dumps(line).decode() + "\n")
+            out.flush()
+
+    def off(call: Call, answer: Answer) -> None:
+        return
+
+    return {"text": text, "json": as_json, "off": off}[form]

@@ -1,0 +1,57 @@
+"""``GET /media/{task_id}/{n}.mp4``: the clip of a completed task, with HEAD and Range."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
+
+from mock_server.errors import GatewayError, MissingExtra, Trouble
+from mock_server.media.clip import clip_of
+from mock_server.media.studio import Studio
+from mock_server.pictures import Pictures
+from mock_server.service import Service
+from mock_server.timeline import Status
+from mock_server.web.http import Answer, Call
+
+PATH = re.compile(r"/media/([0-9a-f]+)/([0-9]+)\.mp4", re.ASCII)
+
+
+class FileAnswer(Answer):
+    """An answer whose body is a file."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: FileResponse) -> None:
+        super().__init__(200, b"", ())
+        self._response = response
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, or the part of it that Range asks for."""
+        await self._response(scope, receive, send)
+
+
+class Media:
+    """Serves clips. The URL carries no key: whoever has it may watch."""
+
+    def __init__(self, service: Service, pictures: Pictures, studio: Studio) -> None:
+        self._service = service
+        self._pictures = pictures
+        self._studio = studio
+
+    async def clip(self, call: Call) -> Answer:
+        """One clip."""
+        found = PATH.fullmatch(call.path)
+        if found is None or found[2] != "0":
+            raise GatewayError(Trouble.NOT_FOUND, "no such clip; its URL comes with the completed task")
+        world, task = await self._service.find_anywhere(found[1])
+        if task.at(world.clock.now()).status is not Status.COMPLETED:
+            raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} has no clip: it is not completed")
+        clip = clip_of(self._service.judges[task.model].endpoint, task)
+        content = self._pictures.find(clip.picture) if clip.picture is not None else None
+        try:
+            path = await self._studio.file(clip, content)
+        except MissingExtra as missing:
+            raise GatewayError(Trouble.UNAVAILABLE, str(missing)) from None
+        return FileAnswer(FileResponse(path, media_type="video/mp4"))

@@ -1,0 +1,69 @@
+"""Puts an app on a socket with uvicorn, and says when it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import threading
+from collections.abc import Callable
+
+import uvicorn
+
+from mock_server.errors import UsageError
+from mock_server.settings import Settings
+from mock_server.web.app import Built
+from mock_server.web.guard import is_loopback
+
+GRACE = 2
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A listening socket. Raises UsageError when the address cannot be had, or may not be served openly."""
+    host, port = settings.host, settings.port
+    if not is_loopback(host) and settings.admin_token is None:
+        raise UsageError(f"--host {host} is open to other machines; protect the control API with --admin-token")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(f"--port {port} is taken on {host}; name another, or 0 for a free one") from None
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise UsageError(f"--host {host} is not an address of this machine") from None
+        raise UsageError(f"--port {port} on {host} cannot be used: {error.strerror or error}") from None
+
+
+def url_of(settings: Settings, listening: socket.socket) -> str:
+    """Where a program on this machine reaches the server."""
+    host, port = listening.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - recognised here, not bound
+        host = "127.0.0.1"
+    return settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+class LiveServer(uvicorn.Server):
+    """A uvicorn server that tells when it is ready, and knows its loop."""
+
+    def __init__(self, built: Built, on_ready: Callable[[], None] = lambda: None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                built.app,
+                log_config=None,
+                access_log=False,
+                ws="none",
+                lifespan="on",
+                server_header=False,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        self._on_ready = on_ready
+        self.ready = threading.Event()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        self.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self._on_ready()
+        self.ready.set()

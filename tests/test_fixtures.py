@@ -1,0 +1,134 @@
+"""The second witness: every row transcribed from the documents, against the server."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from tests.values import rows
+
+DATA_SHAPED = {"kirin_v1_5_i2v"}
+SUBMIT = "/model/v1/generation"
+LEAST = {"requests": 20, "errors": 30, "answers": 4}
+
+
+def _id(case):
+    return f"{case[0]}:{case[1]['id']}"
+
+
+def shapes(model, params):
+    """The documented body and the wrapper."""
+    documented = {"model": model, "data": params} if model in DATA_SHAPED else {"model": model, **params}
+    return {"documented": documented, "wrapper": {"model": model, "input": [{"params": params}]}}
+
+
+def _submit(http, server, body, key):
+    return http.post(server.url + SUBMIT, json=body, headers={"Authorization": f"Bearer {key}"})
+
+
+@pytest.mark.parametrize("name", sorted(LEAST))
+def test_every_model_has_enough_rows(name):
+    counted = {}
+    for model, _ in rows(name):
+        counted[model] = counted.get(model, 0) + 1
+    assert len(counted) == 5
+    assert all(count >= LEAST[name] for count in counted.values()), counted
+
+
+@pytest.mark.parametrize("shape", ["documented", "wrapper"])
+@pytest.mark.parametrize("case", rows("requests"), ids=_id)
+def test_documented_requests_are_accepted(case, shape, manual_server, http, values, fresh_key):
+    model, row = case
+    key = fresh_key()
+    answer = _submit(http, manual_server, shapes(model, values(row["params"]))[shape], key)
+    assert answer.status_code == 200, answer.text
+    made = answer.json()
+    assert made["model"] == model
+    assert made["status"] == "in_progress"
+    world = {"Authorization": f"Bearer {key}"}
+    http.post(f"{manual_server.url}/_mock/clock/advance", json={"seconds": 10}, headers=world)
+    named = quote(row["params"].get("external_task_id", made["id"]), safe="")
+    ended = http.get(f"{manual_server.url}{SUBMIT}/task/{named}", headers=world).json()
+    if "fails_later" in row:
+        assert (ended["status"], ended["error"]["code"]) == ("failed", row["fails_later"])
+    else:
+        assert ended["status"] == "completed", ended
+
+
+def _error_cases():
+    for model, row in rows("errors"):
+        for shape in ("documented", "wrapper") if "params" in row else ("as it is",):
+            yield pytest.param(model, row, shape, id=f"{model}:{row['id']}:{shape}")
+
+
+@pytest.mark.parametrize(("model", "row", "shape"), list(_error_cases()))
+def test_documented_mistakes_get_their_status_and_code(model, row, shape, manual_server, http, values, fresh_key):
+    if "params" in row:
+        content = json.dumps(shapes(model, values(row["params"]))[shape]).encode()
+    else:
+        content = row["raw"].encode() if "raw" in row else json.dumps(values(row["body"])).encode()
+    headers = {"Content-Type": row.get("content_type", "application/json")}
+    authorization = row.get("authorization", f"Bearer {fresh_key()}")
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    answer = http.post(manual_server.url + SUBMIT, content=content, headers=headers)
+    body = answer.json()
+    assert answer.status_code == row["status"], body
+    if row["kind"] == "task":
+        message_key = "message" if model == "kirin_v1_6_multi_i2v" else "error_message"
+        assert body == {"status": "failed", "error": {"code": row["code"], message_key: body["error"][message_key]}}
+        message = body["error"][message_key]
+    else:
+        message = body["status"]["message"]
+        told = {"code": row["status"], "message": message, "error_code": row["code"]}
+        assert body == {"status": told, "data": None}
+    for mentioned in row.get("mentions", ()):
+        assert mentioned in message
+
+
+def _fits(value, shape):
+    """Whether an answer has exactly the keys and the kinds of values of a shape."""
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and value.keys() == shape.keys() and all(_fits(value[k], shape[k]) for k in shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and bool(value) and all(_fits(inner, shape[0]) for inner in value)
+    if shape.startswith("="):
+        return value == shape[1:] or (isinstance(value, int | float) and str(int(value)) == shape[1:])
+    kinds = {
+        "string": lambda: isinstance(value, str) and bool(value),
+        "integer": lambda: isinstance(value, int) and not isinstance(value, bool),
+        "number": lambda: isinstance(value, int | float) and not isinstance(value, bool),
+        "boolean": lambda: isinstance(value, bool),
+        "object": lambda: isinstance(value, dict),
+        "url": lambda: isinstance(value, str) and value.startswith("http://"),
+        "decimal": lambda: isinstance(value, str) and value.replace(".", "", 1).isdigit(),
+    }
+    return kinds[shape]()
+
+
+@pytest.mark.parametrize("case", rows("answers"), ids=_id)
+def test_answers_have_the_documented_shape(case, manual_server, http, values, fresh_key):
+    model, row = case
+    world = {"Authorization": f"Bearer {fresh_key()}"}
+    key = world["Authorization"].removeprefix("Bearer ")
+    made = _submit(http, manual_server, shapes(model, values(row["params"]))["documented"], key).json()
+    shown = made
+    if row["state"] != "submitted":
+        control = manual_server.url + "/_mock"
+        http.post(f"{control}/clock/advance", json={"seconds": 1}, headers=world)
+        if row["state"] == "failed":
+            http.post(f"{control}/tasks/{made['id']}/fail", headers=world)
+        if row["state"] == "completed":
+            http.post(f"{control}/clock/advance", json={"seconds": 10}, headers=world)
+        shown = http.get(f"{manual_server.url}{SUBMIT}/task/{made['id']}", headers=world).json()
+    assert _fits(shown, row["shape"]), (shown, row["shape"])
+
+
+def test_the_shape_check_catches_what_is_wrong():
+    shape = {"a": "integer", "b": [{"c": "=1"}]}
+    assert _fits({"a": 1, "b": [{"c": 1}]}, shape)
+    for broken in ({"a": 1}, {"a": True, "b": [{"c": 1}]}, {"a": 1, "b": []}, {"a": 1, "b": [{"c": 2}]},
+                   {"a": 1, "b": [{"c": 1}], "d": 2}):
+        assert not _fits(broken, shape)
