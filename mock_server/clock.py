@@ -105,6 +105,6 @@ def stopwatch() -> float:
     return time.monotonic()
 
 
-async def nap(seconds: float) -> None:
-    """Real waiting, for the few places that watch something outside of virtual time."""
-    await asyncio.sleep(seconds)
+def pause(seconds: float) -> None:
+    """Real waiting, for a client that follows a server from outside."""
+    time.sleep(seconds)

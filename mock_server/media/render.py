@@ -58,6 +58,8 @@ def _frames(clip: Clip, canvas: Image.Image, overlay: Image.Image) -> Iterator[I
     """The view closes in slowly on one corner of the canvas, the words stand still."""
     corner_x, corner_y = clip.drift & 1, clip.drift >> 1
     size = (clip.width, clip.height)
+    inked = overlay.getbbox() or (0, 0, 1, 1)
+    words = overlay.crop(inked)
     for number in range(clip.frames):
         part = number / max(1, clip.frames - 1)
         eased = part * part * (3 - 2 * part)
@@ -65,7 +67,7 @@ def _frames(clip: Clip, canvas: Image.Image, overlay: Image.Image) -> Iterator[I
         left, top = (canvas.width - width) * corner_x, (canvas.height - height) * corner_y
         box = (left, top, left + width, top + height)
         image = canvas.resize(size, Image.Resampling.BILINEAR, box)
-        image.paste(overlay, (0, 0), overlay)
+        image.paste(words, inked[:2], words)
         yield image
 
 
