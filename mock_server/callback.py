@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 from mock_server.clock import moment, stopwatch
-from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable, target_of
+from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
 from mock_server.task import Attempt, Delivery, DeliveryState
 
 RETRY_AFTER = (1.0, 5.0, 30.0, 120.0, 600.0)
@@ -83,7 +83,7 @@ class Courier:
             return Attempt(now, status, error, round(stopwatch() - began, 6))
 
         try:
-            target = await target_of(url, self._policy)
+            target = await self._outgoing.target(url, self._policy)
             answer = await self._outgoing.send(
                 "POST",
                 target,

@@ -88,21 +88,6 @@ async def resolve(url: str) -> tuple[list[Address], Any]:
     return [ipaddress.ip_address(entry[4][0].split("%")[0]) for entry in found], parts
 
 
-async def target_of(url: str, policy: AddressPolicy) -> Target:
-    """Resolve a URL once and pin it. All addresses of a name must be allowed. Raises TargetRefused or Unreachable."""
-    addresses, parts = await resolve(url)
-    for address in addresses:
-        policy.check(address, parts.hostname)
-    # A name often has both ::1 and 127.0.0.1, and most local programs listen on the latter only.
-    address = next((one for one in addresses if one.version == 4), addresses[0])
-    literal = f"[{address}]" if address.version == 6 else str(address)
-    port = f":{parts.port}" if parts.port is not None else ""
-    path = parts.path or "/"
-    query = f"?{parts.query}" if parts.query else ""
-    written = parts.netloc.rpartition("@")[2]
-    return Target(f"{parts.scheme.lower()}://{literal}{port}{path}{query}", parts.hostname, written)
-
-
 @dataclass(frozen=True, slots=True)
 class Received:
     """An answer to a request of ours; ``headers`` in lower case, ``body`` bounded."""
@@ -113,10 +98,14 @@ class Received:
 
 
 class Outgoing:
-    """Makes requests, one connection pool for each event loop. Times are real seconds."""
+    """Makes requests, one connection pool for each event loop. Times are real seconds.
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    ``transport`` carries them instead of the network, for a server that listens on no socket; ``own`` is then how that
+    server is called in URLs (host and port), a name that nothing resolves."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, own: str | None = None) -> None:
         self._transport = transport
+        self._own = own
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -131,6 +120,23 @@ class Outgoing:
             )
             self._loop = loop
         return self._client
+
+    async def target(self, url: str, policy: AddressPolicy) -> Target:
+        """Resolve a URL once and pin it. All addresses of a name must be allowed.
+
+        Raises TargetRefused or Unreachable."""
+        if self._own is not None and url.partition("://")[2].partition("/")[0] == self._own:
+            return Target(url, self._own, self._own)
+        addresses, parts = await resolve(url)
+        for address in addresses:
+            policy.check(address, parts.hostname)
+        # A name often has both ::1 and 127.0.0.1, and most local programs listen on the latter only.
+        address = next((one for one in addresses if one.version == 4), addresses[0])
+        literal = f"[{address}]" if address.version == 6 else str(address)
+        port = f":{parts.port}" if parts.port is not None else ""
+        query = f"?{parts.query}" if parts.query else ""
+        pinned = f"{parts.scheme.lower()}://{literal}{port}{parts.path or '/'}{query}"
+        return Target(pinned, parts.hostname, parts.netloc.rpartition("@")[2])
 
     async def send(
         self,

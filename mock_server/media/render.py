@@ -44,7 +44,7 @@ def _encode(clip: Clip, images: Iterator[Image.Image], name: str) -> None:
     with av.open(name, "w", format="mp4", options={"movflags": "+faststart"}) as container:
         container.metadata["title"] = clip.title[:200]
         container.metadata["comment"] = clip.caption
-        stream = container.add_stream("libx264", rate=clip.fps, options={"preset": "veryfast", "crf": "24"})
+        stream = container.add_stream("libx264", rate=clip.fps, options={"preset": "superfast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, "yuv420p"
         stream.codec_context.thread_count = 1
         for number, image in enumerate(images):

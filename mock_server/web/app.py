@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -62,9 +63,9 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
     ``transport`` carries this server's own requests, for a server that listens on no socket."""
     folder = Path(settings.media_dir) if settings.media_dir else Path(tempfile.mkdtemp(prefix="kirin-mock-"))
     clock = Clock(settings.speed)
-    outgoing = Outgoing(transport)
-    pictures = Pictures(folder / "pictures")
     own_host = _own_host(settings)
+    outgoing = Outgoing(transport, urlsplit(settings.public_url or "").netloc if transport is not None else None)
+    pictures = Pictures(folder / "pictures")
     policy = AddressPolicy((*settings.callback_allow, *own_host))
     service = Service(
         Parts(
@@ -106,9 +107,8 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
 
 
 def _own_host(settings: Settings) -> tuple[str, ...]:
-    if settings.public_url is None:
-        return ()
-    return (settings.public_url.partition("://")[2].partition("/")[0].rsplit(":", 1)[0],)
+    host = urlsplit(settings.public_url or "").hostname
+    return (host,) if host is not None else ()
 
 
 def _routes(generation: Generation, control: Control, media: Media, settings: Settings) -> list[Route]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from mock_server.gallery import Fetch
 from mock_server.images import Limits, NotAnImage
-from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable, resolve, target_of
+from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
 from mock_server.web.guard import is_loopback
 
 TIMEOUT = 10.0
@@ -27,7 +27,7 @@ class ImageFetcher:
         """The fetch of a call that addressed this server as ``base_url``."""
 
         async def fetch(url: str, limits: Limits) -> bytes | None:
-            if self._mode == "never" or (self._mode == "local" and not await _is_local(url, base_url)):
+            if self._mode == "never" or (self._mode == "local" and not _is_local(url, base_url)):
                 return None
             return await self._fetch(url, limits)
 
@@ -36,7 +36,7 @@ class ImageFetcher:
     async def _fetch(self, url: str, limits: Limits) -> bytes:
         policy = LOCAL if self._mode == "local" else ANYWHERE
         try:
-            target = await target_of(url, policy)
+            target = await self._outgoing.target(url, policy)
             answer = await self._outgoing.send("GET", target, timeout=TIMEOUT, max_bytes=limits.max_bytes + 1)
         except (TargetRefused, Unreachable) as error:
             raise NotAnImage(f"cannot be fetched: {error}") from None
@@ -45,13 +45,8 @@ class ImageFetcher:
         return answer.body
 
 
-async def _is_local(url: str, base_url: str) -> bool:
-    """Whether a URL points to this machine or to this server. A name that does not resolve is somebody else's."""
+def _is_local(url: str, base_url: str) -> bool:
+    """Whether a URL points to this machine or to this server, by how it is written: no name is looked up for this,
+    so that nothing waits for a network that is not there."""
     parts = urlsplit(url)
-    if is_loopback(parts.hostname or "") or f"{parts.scheme}://{parts.netloc}" == base_url:
-        return True
-    try:
-        addresses, _ = await resolve(url)
-    except (TargetRefused, Unreachable):
-        return False
-    return all(address.is_loopback for address in addresses)
+    return is_loopback(parts.hostname or "") or f"{parts.scheme}://{parts.netloc}" == base_url

@@ -1,0 +1,94 @@
+"""Drives whole servers from outside, in process and on a manual clock, and writes down all they did."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import httpx
+
+from mock_server import MockServer
+
+SUBMIT = "/model/v1/generation"
+URL_IMAGE = "https://pictures.example.com/cat.png"
+
+BODIES: list[dict[str, Any]] = [
+    {"model": "kirin_v1_t2v", "prompt": "A red apple", "duration": "10"},
+    {"model": "kirin_v1_5_i2v", "data": {"image": URL_IMAGE, "mode": "pro"}},
+    {"model": "kirin_v1_6_multi_i2v", "image_list": [{"image": URL_IMAGE}], "prompt": "A cat"},
+    {"model": "kirin_v3_i2v", "image": URL_IMAGE, "prompt": "A cat", "sound": "on"},
+    {"model": "kirin_v2_master_i2v", "image": URL_IMAGE},
+]
+
+
+class Drive:
+    """One server in use by one client. Times are seconds."""
+
+    def __init__(self, server: MockServer, client: httpx.AsyncClient) -> None:
+        self.server = server
+        self.client = client
+        self.ids: list[str] = []
+
+    async def call(self, method: str, path: str, **content: Any) -> httpx.Response:
+        answer = await self.client.request(method, path, **content)
+        assert answer.status_code < 500, answer.text
+        return answer
+
+    async def submit(self, place: int, inbox: str | None = "news", **extra: Any) -> dict[str, Any]:
+        """Submit one of the bodies above; its callbacks go to an inbox."""
+        body = {**BODIES[place % len(BODIES)]}
+        if inbox is not None:
+            extra["callback_url"] = f"{self.server.url}/_mock/inbox/{inbox}"
+        if "data" in body:
+            body["data"] = {**body["data"], **extra}
+        else:
+            body |= extra
+        answer = await self.call("POST", SUBMIT, json=body)
+        assert answer.status_code == 200, answer.text
+        self.ids.append(answer.json()["id"])
+        return answer.json()
+
+    async def poll(self, task_id: str) -> dict[str, Any]:
+        return (await self.call("GET", f"{SUBMIT}/task/{task_id}")).json()
+
+    async def advance(self, seconds: float) -> int:
+        answer = await self.call("POST", "/_mock/clock/advance", json={"seconds": seconds})
+        return answer.json()["callbacks_attempted"]
+
+    async def news(self, inbox: str = "news") -> list[dict[str, Any]]:
+        """What an inbox received, without what differs from machine to machine."""
+        found = (await self.call("GET", f"/_mock/inbox/{inbox}/messages")).json()["messages"]
+        for message in found:
+            message["headers"] = {k: v for k, v in message["headers"].items() if k.startswith("webhook-")}
+        return found
+
+    async def history(self) -> dict[str, Any]:
+        """All that can be known of a server: every task in full, every poll, every callback."""
+        await self.advance(0)  # answers when what is due has been attempted
+        tasks = (await self.call("GET", "/_mock/tasks")).json()["tasks"]
+        for task in tasks:
+            for delivery in task["deliveries"]:
+                for attempt in delivery["attempts"]:
+                    del attempt["elapsed"]  # the one thing measured in real time
+        return {
+            "clock": (await self.call("GET", "/_mock/clock")).json(),
+            "tasks": tasks,
+            "polls": [await self.poll(task_id) for task_id in self.ids],
+            "news": await self.news(),
+        }
+
+
+@contextlib.asynccontextmanager
+async def drive(**settings: Any):
+    """A server of its own, on a manual clock, used as an ASGI app."""
+    server = MockServer(**{"speed": "manual", **settings})
+    app = server.app
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url=server.url,
+            headers={"Authorization": f"Bearer {server.api_key}"},
+        ) as client,
+    ):
+        yield Drive(server, client)
