@@ -121,6 +121,10 @@ class Service:
             raise GatewayError(Trouble.NOT_FOUND, f"no task {task_id[:100]!r} of yours; the id comes from the submit")
         return world, task
 
+    def world_of(self, task_id: str) -> World | None:
+        """The world a task belongs to, by the task's own id."""
+        return self._world_of.get(task_id)
+
     async def find_anywhere(self, task_id: str) -> tuple[World, Task]:
         """A task by its own id whatever its key, for URLs that carry no key. Raises GatewayError."""
         world = self._world_of.get(task_id)

@@ -55,7 +55,7 @@ def http():
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fresh_key():
     """Makes API keys that nobody has used."""
     return lambda: f"key-{next(_keys)}"

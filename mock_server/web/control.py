@@ -146,14 +146,15 @@ class Control:
             status = 200
         content = await call.body(MAX_BODY)
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in call.scope["headers"]}
+        body = _as_json(content)
         inbox.put(
             InboxMessage(
                 number=inbox.received,
-                received_at=self._clock_of(_key(call)).now(),
+                received_at=self._clock_of(call, body).now(),
                 method=call.scope["method"],
                 query=call.scope["query_string"].decode("latin-1"),
                 headers=headers,
-                body=_as_json(content),
+                body=body,
                 answered=status,
             )
         )
@@ -180,8 +181,11 @@ class Control:
         worlds = list(self._service.worlds.values())
         return worlds, [self._clock, *(world.clock for world in worlds)]
 
-    def _clock_of(self, key: str | None) -> Clock:
-        world = self._service.worlds.get(key) if key is not None else None
+    def _clock_of(self, call: Call, body: Any) -> Clock:
+        """The clock a message arrived by: that of the task it tells of, if it is one of ours."""
+        told_of = body.get("id") if isinstance(body, dict) else None
+        world = self._service.world_of(told_of) if isinstance(told_of, str) else None
+        world = world or self._service.worlds.get(_key(call) or "")
         return world.clock if world is not None else self._clock
 
     async def _find(self, call: Call, task_id: str) -> tuple[World, Task]:

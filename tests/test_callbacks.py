@@ -1,0 +1,196 @@
+"""Callbacks: signed as the standard says, in order, tried again on the clock, to allowed addresses only."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+
+import pytest
+
+from mock_server.callback import Outcome, after_attempt, secret_key, signature
+from mock_server.outgoing import AddressPolicy, TargetRefused
+from mock_server.task import Attempt, Delivery, DeliveryState
+from mock_server.timeline import Status
+from tests.driving import drive
+
+SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
+OTHER_SECRET = "whsec_b3RoZXJzZWNyZXRvdGhlcnNlY3JldG90aGVyc2VjcmU="
+START = 1_767_225_600.0
+
+
+def test_the_published_vector_is_signed_as_published():
+    body = (
+        b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,'
+        b'"update_time":1781080794151}'
+    )
+    assert signature(SECRET, "9876543210", 1781080794, body) == "v1,UsKlJP00XoQyOn410NM9xv34sP+Gl0jnOO9Lcpr7NJ4="
+    assert signature(SECRET, "9876543210", 1781080794, body + b" ") != signature(SECRET, "9876543210", 1781080794, body)
+
+
+@pytest.mark.parametrize("secret", ["dGVzdA==", "whsec_", "whsec_not base64", "whsec_dGVzdA"])
+def test_a_bad_secret_is_refused(secret):
+    with pytest.raises(ValueError, match="whsec_"):
+        secret_key(secret)
+
+
+def _history(settings, *, inbox="news", seconds=(2_000,), place=0):
+    async def work():
+        async with drive(**settings) as one:
+            made = await one.submit(place, inbox)
+            for step in seconds:
+                await one.advance(step)
+            task = (await one.call("GET", f"/_mock/tasks/{made['id']}")).json()
+            return task, await one.news(inbox.partition("?")[0])
+
+    return asyncio.run(work())
+
+
+def test_every_status_change_is_told_in_order():
+    task, news = _history({})
+    assert [message["body"]["status"] for message in news] == ["in_progress", "completed"]
+    assert [message["received_at"] for message in news] == [change["at"] for change in task["transitions"]]
+    assert news[1]["body"] == task["answer"]
+
+
+def test_headers_are_those_of_standard_webhooks_and_verify():
+    _, news = _history({"callback_secret": (SECRET, OTHER_SECRET)})
+    for message in news:
+        headers = message["headers"]
+        assert headers["webhook-timestamp"] == str(int(message["received_at"]))
+        assert len(headers["webhook-signature"].split(" ")) == 2  # a rotation: the old and the new secret both sign
+    assert len({message["headers"]["webhook-id"] for message in news}) == 2
+
+
+def test_the_signature_is_over_the_very_bytes_sent():
+    async def work():
+        async with drive(callback_secret=(SECRET,)) as one:
+            made = await one.submit(0)
+            await one.advance(10)
+            world = one.server.built.service.worlds[one.server.api_key]
+            return await world.store.deliveries(made["id"]), await one.news()
+
+    deliveries, news = asyncio.run(work())
+    for delivery, message in zip(deliveries, news, strict=True):
+        headers = message["headers"]
+        expected = signature(SECRET, headers["webhook-id"], int(headers["webhook-timestamp"]), delivery.body)
+        assert headers["webhook-signature"] == expected
+
+
+def test_a_refused_callback_is_tried_again_on_the_schedule_with_the_same_id():
+    task, news = _history({}, inbox="news?status=500&times=3")
+    first = [message for message in news if message["headers"]["webhook-id"] == news[0]["headers"]["webhook-id"]]
+    waits = [later["received_at"] - earlier["received_at"] for earlier, later in zip(first, first[1:], strict=False)]
+    assert [round(wait, 6) for wait in waits] == [1, 5, 30]
+    assert [message["body"] for message in first] == [first[0]["body"]] * 4
+    assert first[0]["body"]["status"] == "in_progress"
+    assert [delivery["state"] for delivery in task["deliveries"]] == ["delivered", "delivered"]
+
+
+def test_the_end_is_told_only_after_the_start_was_received():
+    _, news = _history({}, inbox="news?status=500&times=2")
+    assert [message["body"]["status"] for message in news] == ["in_progress"] * 3 + ["completed"]
+
+
+def test_after_the_last_retry_it_is_given_up_and_the_next_news_goes_out():
+    task, news = _history({}, inbox="news?status=500", seconds=[100] * 40)
+    assert [delivery["state"] for delivery in task["deliveries"]] == ["given_up", "given_up"]
+    assert [len(delivery["attempts"]) for delivery in task["deliveries"]] == [6, 6]
+    assert len(news) == 12
+
+
+def test_gone_ends_a_delivery_at_once():
+    task, news = _history({}, inbox="news?status=410")
+    assert [delivery["state"] for delivery in task["deliveries"]] == ["given_up", "given_up"]
+    assert len(news) == 2
+
+
+def test_a_refused_target_is_told_on_the_task_and_does_it_no_harm():
+    async def work():
+        async with drive() as one:
+            made = await one.submit(0, None, callback_url="http://192.0.2.7/hook")
+            await one.advance(10)
+            return (await one.call("GET", f"/_mock/tasks/{made['id']}")).json()
+
+    task = asyncio.run(work())
+    assert task["status"] == "completed"
+    assert [delivery["state"] for delivery in task["deliveries"]] == ["refused", "refused"]
+    assert "--callback-allow 192.0.2.7" in task["deliveries"][0]["attempts"][0]["error"]
+
+
+def _delivery(attempts=()):
+    return Delivery("msg_1", "t", 0, Status.COMPLETED, START, START, attempts=attempts)
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(0.0, 1.0), (40.0, 40.0), (0.5, 1.0)])
+def test_retry_after_can_only_make_the_wait_longer(asked, waited):
+    after = after_attempt(_delivery(), Outcome(Attempt(START, 503, None, 0.0), wait=asked))
+    assert (after.state, after.due_at) == (DeliveryState.OWED, START + waited)
+
+
+def test_redirects_count_as_failures():
+    after = after_attempt(_delivery(), Outcome(Attempt(START, 302, None, 0.0)))
+    assert after.state is DeliveryState.OWED
+
+
+ADDRESSES = [
+    ((), "127.0.0.1", True),
+    ((), "127.8.9.10", True),
+    ((), "::1", True),
+    ((), "::ffff:127.0.0.1", True),
+    ((), "10.0.0.1", False),
+    ((), "::ffff:10.0.0.1", False),
+    ((), "0.0.0.0", False),
+    (("10.0.0.0/8",), "10.0.0.1", True),
+    (("10.0.0.0/8",), "11.0.0.1", False),
+    (("hooks.example",), "203.0.113.5", True),
+    (("any",), "203.0.113.5", True),
+    (("any",), "169.254.169.254", False),
+    (("any",), "fe80::1", False),
+    (("any",), "::ffff:169.254.169.254", False),
+    (("any",), "fd00:ec2::254", False),
+    (("169.254.0.0/16",), "169.254.169.254", False),
+]
+
+
+@pytest.mark.parametrize(("allow", "address", "allowed"), ADDRESSES)
+def test_only_allowed_addresses_are_called(allow, address, allowed):
+    policy = AddressPolicy(allow)
+    checked = ipaddress.ip_address(address)
+    if allowed:
+        assert policy.check(checked, "hooks.example") is None
+    else:
+        with pytest.raises(TargetRefused):
+            policy.check(checked, "hooks.example")
+
+
+@pytest.mark.parametrize("first", ["complete", "fail", "hold"])
+def test_steering_tells_the_new_end_and_never_the_planned_one(first):
+    async def work():
+        async with drive() as one:
+            made = await one.submit(0)
+            await one.advance(1)
+            await one.call("POST", f"/_mock/tasks/{made['id']}/{first}")
+            await one.advance(100)
+            if first == "hold":
+                held = await one.poll(made["id"])
+                assert held["status"] == "in_progress"
+                await one.call("POST", f"/_mock/tasks/{made['id']}/release")
+                await one.advance(100)
+            return [message["body"]["status"] for message in await one.news()]
+
+    end = {"complete": "completed", "fail": "failed", "hold": "completed"}[first]
+    assert asyncio.run(work()) == ["in_progress", end]
+
+
+def test_a_task_steered_at_the_very_moment_it_starts_still_tells_its_end():
+    async def work():
+        async with drive() as one:
+            made = await one.submit(0)
+            await one.advance(0.2)
+            await one.call("POST", f"/_mock/tasks/{made['id']}/fail", json={"code": "002001097"})
+            await one.advance(100)
+            return [message["body"] for message in await one.news()]
+
+    bodies = asyncio.run(work())
+    assert [body["status"] for body in bodies] == ["in_progress", "failed"]
+    assert bodies[-1]["error"]["code"] == "002001097"
