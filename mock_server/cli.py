@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mock_server import __version__
 from mock_server.errors import UsageError
+from mock_server.version import __version__
 
 if TYPE_CHECKING:
     from mock_server.settings import Settings

@@ -1,6 +1,7 @@
 """The judge: a body in, accepted parameters or all of its mistakes out.
 
-The schemas judged by are the very ones that OpenAPI publishes; what a schema cannot say is asked of the rules beside it.
+The schemas judged by are the very ones that OpenAPI publishes; what a schema cannot say is asked of the rules beside
+it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import jsonschema_rs
 from mock_server.endpoint import Endpoint, Shape
 from mock_server.errors import Mistake, TaskRejected, Violation
 from mock_server.rules import Json, merge
-from mock_server.schema import IMAGE
 from mock_server.wording import name_of, nearest, path_text, problem
 
 Path = list[str | int]
@@ -93,6 +93,9 @@ class Reading:
     violations: list[Violation]
 
 
+_WRAPPED_PREFIX: Path = ["input", 0, "params"]
+
+
 class Judge:
     """Judges the bodies of one model."""
 
@@ -109,7 +112,7 @@ class Judge:
     def read(self, body: Mapping[str, Any]) -> Reading:
         """Judge a JSON object whose ``model`` is this one. Raises TaskRejected when it has no known shape."""
         if "input" in body:
-            validator, prefix = self._wrapped, ["input", 0, "params"]
+            validator, prefix = self._wrapped, _WRAPPED_PREFIX
         else:
             self._check_shape(body)
             validator, prefix = self._documented, self._documented_prefix
@@ -129,10 +132,11 @@ class Judge:
         wrong = "data" in body if endpoint.shape == "flat" else "data" not in body
         if not wrong:
             return
+        right = shape_example(endpoint.shape, endpoint.model)
         if endpoint.shape == "flat":
-            message = f"data is not how {endpoint.model} takes its parameters; send {shape_example(endpoint.shape, endpoint.model)}"
+            message = f"data is not how {endpoint.model} takes its parameters; send {right}"
         else:
-            message = f"data is required: {endpoint.model} takes its parameters inside it; send {shape_example('data', endpoint.model)}"
+            message = f"data is required: {endpoint.model} takes its parameters inside it; send {right}"
         raise TaskRejected([Violation("data", message, Mistake.OTHER, "shape")])
 
     def _field_violations(
@@ -144,7 +148,9 @@ class Judge:
                 continue
             path: Path = list(error.instance_path)
             inside = path[: len(prefix)] == prefix
-            if inside and (len(path) > len(prefix) or not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Type)):
+            if inside and (
+                len(path) > len(prefix) or not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Type)
+            ):
                 path = path[len(prefix) :]
             for name, message in self._told(error, path, inside):
                 place = [*path, name] if name is not None else path
@@ -221,8 +227,3 @@ def _inside(body: Any, prefix: Path) -> dict[str, Any]:
         except (KeyError, IndexError, TypeError):
             return {}
     return body if isinstance(body, dict) else {}
-
-
-def is_image(schema: Json) -> bool:
-    """Whether a parameter takes an image."""
-    return schema.get("format") == IMAGE["format"]

@@ -201,8 +201,6 @@ def _print_table(console: Console, videos: list[Video]) -> None:
     table = Table("model", "video", "seconds", "size", "fps", "callbacks", box=None, header_style="bold")
     for video in videos:
         size = f"{video.width}x{video.height}"
-        table.add_row(
-            video.model, video.path.name, f"{video.seconds:g}", size, f"{video.fps:g}", str(video.callbacks)
-        )
+        table.add_row(video.model, video.path.name, f"{video.seconds:g}", size, f"{video.fps:g}", str(video.callbacks))
     console.print(table)
     console.print(f"{len(videos)} videos saved in {videos[0].path.parent.resolve()}; make serve keeps a server running")

@@ -60,7 +60,8 @@ class ImageParameter:
 @dataclass(frozen=True, slots=True)
 class ClipFormat:
     """What the document promises of the video: pixels, frames per second, seconds; ``reference`` is the path of the
-    picture it starts on, ``title`` the text to show when there is none."""
+    picture it starts on, ``title`` the text to show when there is none.
+    """
 
     width: int
     height: int
@@ -73,7 +74,8 @@ class ClipFormat:
 class ContentOf(Protocol):
     """Builds one content item of the output: params, the task's id and the URL in, the item out."""
 
-    def __call__(self, params: Json, task_id: str, url: str) -> dict[str, Any]: ...
+    def __call__(self, params: Json, task_id: str, url: str) -> dict[str, Any]:
+        """Build it."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mock_server import __version__
 from mock_server.contract import component_name, components
 from mock_server.endpoint import Endpoint
+from mock_server.version import __version__
 
 Json = dict[str, Any]
 

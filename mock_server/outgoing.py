@@ -41,7 +41,7 @@ class Target:
 
 
 class AddressPolicy:
-    """Which addresses may be talked to: loopback, and what ``allow`` names (host names, addresses, CIDR blocks, any)."""
+    """Which addresses may be talked to: loopback, and what ``allow`` names (hosts, addresses, CIDR blocks, any)."""
 
     def __init__(self, allow: Sequence[str] = (), flag: str = "--callback-allow") -> None:
         self._any = "any" in allow
@@ -85,7 +85,7 @@ async def resolve(url: str) -> tuple[list[Address], Any]:
         found = await loop.getaddrinfo(host, port or 80, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise Unreachable(f"the name {host[:100]} cannot be resolved") from None
-    return [ipaddress.ip_address(entry[4][0].split("%")[0]) for entry in found], parts
+    return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found], parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ class Outgoing:
     """Makes requests, one connection pool for each event loop. Times are real seconds.
 
     ``transport`` carries them instead of the network, for a server that listens on no socket; ``own`` is then how that
-    server is called in URLs (host and port), a name that nothing resolves."""
+    server is called in URLs (host and port), a name that nothing resolves.
+    """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None, own: str | None = None) -> None:
         self._transport = transport
@@ -124,7 +125,8 @@ class Outgoing:
     async def target(self, url: str, policy: AddressPolicy) -> Target:
         """Resolve a URL once and pin it. All addresses of a name must be allowed.
 
-        Raises TargetRefused or Unreachable."""
+        Raises TargetRefused or Unreachable.
+        """
         if self._own is not None and url.partition("://")[2].partition("/")[0] == self._own:
             return Target(url, self._own, self._own)
         addresses, parts = await resolve(url)
@@ -150,7 +152,8 @@ class Outgoing:
     ) -> Received:
         """One request, the whole of it within ``timeout``; at most ``max_bytes`` of the answer are read.
 
-        Raises Unreachable."""
+        Raises Unreachable.
+        """
         import httpx
 
         client = self._ready()

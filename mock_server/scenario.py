@@ -44,7 +44,8 @@ class Draw:
 def timeline(profile: Profile, draw: Draw, began_at: float, effort: float, failure: Failure | None) -> Timeline:
     """The timeline of a task submitted at ``began_at``.
 
-    ``effort`` is 1.0 for the quickest kind of task and grows with mode, length and sound."""
+    ``effort`` is 1.0 for the quickest kind of task and grows with mode, length and sound.
+    """
     if profile is Profile.INSTANT:
         queued_for = running_for = 0.0
     elif profile is Profile.FAST:

@@ -51,7 +51,8 @@ class Scheduler:
     async def advance(self, seconds: float) -> int:
         """Move time on, stopping at every due moment; the number of attempts made meanwhile.
 
-        Returns when everything due by then has been attempted. Works while time runs as well."""
+        Returns when everything due by then has been attempted. Works while time runs as well.
+        """
         async with self._advancing:
             before = self.attempted
             target = moment(self._clock.now() + seconds)

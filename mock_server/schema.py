@@ -69,7 +69,8 @@ IMAGE: Json = {"type": "string", "minLength": 1, "format": "kirin-image"}
 def params_schema(parameters: Iterable[Parameter], rules: Iterable[Rule]) -> dict[str, Any]:
     """The schema of a model's bare parameters, with every rule that a present parameter sets off.
 
-    Rules that always apply are not in it; ``anchored`` has them."""
+    Rules that always apply are not in it; ``anchored`` has them.
+    """
     known = tuple(parameters)
     schema = record(
         {parameter.name: parameter.published() for parameter in known},

@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from mock_server import __version__
 from mock_server.errors import UsageError
 from mock_server.settings import Settings
+from mock_server.version import __version__
 from mock_server.web.app import create_app
 from mock_server.web.serving import LiveServer, listen, url_of
 
@@ -21,13 +21,12 @@ def serve(settings: Settings) -> int:
     """Serve until interrupted."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     require_folder(settings.media_dir, "--media-dir")
-    listening = listen(settings)
-    url = url_of(settings, listening)
-    built = create_app(settings)
-    server = LiveServer(built, lambda: print(_block(settings, url), flush=True))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        server.run(sockets=[listening])
+        with listen(settings) as listening:
+            url = url_of(settings, listening)
+            server = LiveServer(create_app(settings), lambda: print(_block(settings, url), flush=True))
+            server.run(sockets=[listening])
     except KeyboardInterrupt:
         print("stopped", flush=True)
     return 0

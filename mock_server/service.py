@@ -73,7 +73,8 @@ class Service:
     ) -> tuple[World, Task]:
         """Judge a body that names ``model``, and make its task.
 
-        Raises TaskRejected with all its mistakes, or GatewayError for a taken ``external_task_id``."""
+        Raises TaskRejected with all its mistakes, or GatewayError for a taken ``external_task_id``.
+        """
         judge = self.judges[model]
         reading = judge.read(body)
         endpoint, params, violations = judge.endpoint, reading.params, reading.violations

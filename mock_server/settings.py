@@ -1,4 +1,4 @@
-"""Every setting, once: a flag on the command line, an environment variable ``KIRIN_MOCK_...``, and a keyword in tests."""
+"""Every setting, once: a flag, an environment variable ``KIRIN_MOCK_...``, and a keyword of MockServer."""
 
 from __future__ import annotations
 

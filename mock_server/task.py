@@ -15,7 +15,8 @@ from mock_server.timeline import Snapshot, Status, Timeline
 @dataclass(frozen=True, slots=True)
 class Task:
     """One accepted request. ``params`` holds short descriptions in place of base64 images; the images themselves are
-    in ``pictures`` by parameter path. ``base_url`` is how the submitting client addressed this server."""
+    in ``pictures`` by parameter path. ``base_url`` is how the submitting client addressed this server.
+    """
 
     id: str
     world: str
@@ -66,7 +67,8 @@ class Attempt:
 class Delivery:
     """One piece of news owed to a callback URL. ``tells_of`` is the moment it reports and ``status`` what the task
     became then; ``due_at`` is when to try next: a retry repeats old news, to the byte, which is why ``body`` is kept
-    from the first attempt on. ``number`` counts a task's news from 0, and they go out in that order."""
+    from the first attempt on. ``number`` counts a task's news from 0, and they go out in that order.
+    """
 
     id: str
     task_id: str
@@ -82,7 +84,8 @@ class Delivery:
 def news_of(task: Task, told: Sequence[Delivery] = (), since: float = float("-inf")) -> list[Delivery]:
     """All news of a task: what it has ``told`` or begun to tell, then what its timeline still brings.
 
-    ``since`` is the moment from which on the timeline is another one than that of ``told``."""
+    ``since`` is the moment from which on the timeline is another one than that of ``told``.
+    """
     if task.callback_url is None:
         return []
     news = [

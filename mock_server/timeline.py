@@ -56,7 +56,8 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """Frames in order of time, the first at submission. ``ahead`` is what a held task still has before it, the
-    moments counted from the hold."""
+    moments counted from the hold.
+    """
 
     frames: tuple[Frame, ...]
     failure: Failure | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jsonschema_rs
@@ -67,31 +67,36 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def problem(error: jsonschema_rs.ValidationError) -> str:
     """What is wrong with a value and what would be right, to be read after its path."""
-    kind, value = error.kind, error.instance
-    match kind:
-        case _Kinds.Type():
-            wanted = " or ".join(_ARTICLES.get(name, f"a {name}") for name in kind.types)
-            return f"must be {wanted}, not {type_shown(value)}"
-        case _Kinds.Enum():
-            options = ", ".join(shown(option) for option in kind.options)
-            return f"must be one of {options}, not {shown(value)}"
-        case _Kinds.Constant():
-            return f"must be {shown(kind.expected_value)}, not {shown(value)}"
-        case _Kinds.MaxLength():
-            return f"must be at most {kind.limit} characters, not {len(value)}"
-        case _Kinds.MinLength():
-            return "cannot be empty" if kind.limit == 1 else f"must be at least {kind.limit} characters"
-        case _Kinds.Minimum():
-            return f"must be at least {_plain(kind.limit)}, not {shown(value)}"
-        case _Kinds.Maximum():
-            return f"must be at most {_plain(kind.limit)}, not {shown(value)}"
-        case _Kinds.MinItems():
-            return f"must have at least {_items(kind.limit)}, not {len(value)}"
-        case _Kinds.MaxItems():
-            return f"must have at most {_items(kind.limit)}, not {len(value)}"
-        case _Kinds.Pattern() | _Kinds.Format():
-            return f"must be an http:// or https:// URL, not {shown(value)}"
-    return f"is not valid: {error.message[:200]}"
+    say = _SENTENCES.get(type(error.kind))
+    return say(error.kind, error.instance) if say is not None else f"is not valid: {error.message[:200]}"
+
+
+def _wrong_type(kind: Any, value: Any) -> str:
+    wanted = " or ".join(_ARTICLES.get(name, f"a {name}") for name in kind.types)
+    return f"must be {wanted}, not {type_shown(value)}"
+
+
+def _too_short(kind: Any, value: Any) -> str:
+    return "cannot be empty" if kind.limit == 1 else f"must be at least {kind.limit} characters, not {len(value)}"
+
+
+def _not_a_url(kind: Any, value: Any) -> str:
+    return f"must be an http:// or https:// URL, not {shown(value)}"
+
+
+_SENTENCES: dict[type, Callable[[Any, Any], str]] = {
+    _Kinds.Type: _wrong_type,
+    _Kinds.Enum: lambda kind, value: f"must be one of {', '.join(map(shown, kind.options))}, not {shown(value)}",
+    _Kinds.Constant: lambda kind, value: f"must be {shown(kind.expected_value)}, not {shown(value)}",
+    _Kinds.MaxLength: lambda kind, value: f"must be at most {kind.limit} characters, not {len(value)}",
+    _Kinds.MinLength: _too_short,
+    _Kinds.Minimum: lambda kind, value: f"must be at least {_plain(kind.limit)}, not {shown(value)}",
+    _Kinds.Maximum: lambda kind, value: f"must be at most {_plain(kind.limit)}, not {shown(value)}",
+    _Kinds.MinItems: lambda kind, value: f"must have at least {_items(kind.limit)}, not {len(value)}",
+    _Kinds.MaxItems: lambda kind, value: f"must have at most {_items(kind.limit)}, not {len(value)}",
+    _Kinds.Pattern: _not_a_url,
+    _Kinds.Format: _not_a_url,
+}
 
 
 def _plain(limit: Any) -> str:

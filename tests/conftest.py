@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import itertools
 import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ from tests.values import Values
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format, *args):
+    def log_message(self, *args):
         pass
 
 

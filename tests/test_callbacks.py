@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from itertools import pairwise
 
 import pytest
 
@@ -20,8 +21,7 @@ START = 1_767_225_600.0
 
 def test_the_published_vector_is_signed_as_published():
     body = (
-        b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,'
-        b'"update_time":1781080794151}'
+        b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,"update_time":1781080794151}'
     )
     assert signature(SECRET, "9876543210", 1781080794, body) == "v1,UsKlJP00XoQyOn410NM9xv34sP+Gl0jnOO9Lcpr7NJ4="
     assert signature(SECRET, "9876543210", 1781080794, body + b" ") != signature(SECRET, "9876543210", 1781080794, body)
@@ -79,7 +79,7 @@ def test_the_signature_is_over_the_very_bytes_sent():
 def test_a_refused_callback_is_tried_again_on_the_schedule_with_the_same_id():
     task, news = _history({}, inbox="news?status=500&times=3")
     first = [message for message in news if message["headers"]["webhook-id"] == news[0]["headers"]["webhook-id"]]
-    waits = [later["received_at"] - earlier["received_at"] for earlier, later in zip(first, first[1:], strict=False)]
+    waits = [later["received_at"] - earlier["received_at"] for earlier, later in pairwise(first)]
     assert [round(wait, 6) for wait in waits] == [1, 5, 30]
     assert [message["body"] for message in first] == [first[0]["body"]] * 4
     assert first[0]["body"]["status"] == "in_progress"

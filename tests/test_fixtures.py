@@ -91,7 +91,9 @@ def test_documented_mistakes_get_their_status_and_code(model, row, shape, manual
 def _fits(value, shape):
     """Whether an answer has exactly the keys and the kinds of values of a shape."""
     if isinstance(shape, dict):
-        return isinstance(value, dict) and value.keys() == shape.keys() and all(_fits(value[k], shape[k]) for k in shape)
+        return (
+            isinstance(value, dict) and value.keys() == shape.keys() and all(_fits(value[k], shape[k]) for k in shape)
+        )
     if isinstance(shape, list):
         return isinstance(value, list) and bool(value) and all(_fits(inner, shape[0]) for inner in value)
     if shape.startswith("="):
@@ -129,6 +131,11 @@ def test_answers_have_the_documented_shape(case, manual_server, http, values, fr
 def test_the_shape_check_catches_what_is_wrong():
     shape = {"a": "integer", "b": [{"c": "=1"}]}
     assert _fits({"a": 1, "b": [{"c": 1}]}, shape)
-    for broken in ({"a": 1}, {"a": True, "b": [{"c": 1}]}, {"a": 1, "b": []}, {"a": 1, "b": [{"c": 2}]},
-                   {"a": 1, "b": [{"c": 1}], "d": 2}):
+    for broken in (
+        {"a": 1},
+        {"a": True, "b": [{"c": 1}]},
+        {"a": 1, "b": []},
+        {"a": 1, "b": [{"c": 2}]},
+        {"a": 1, "b": [{"c": 1}], "d": 2},
+    ):
         assert not _fits(broken, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from urllib.parse import quote, urlsplit
@@ -51,7 +52,14 @@ def test_what_is_no_json_object_with_a_model_is_40001(manual_server, http, name)
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx", "application/json; charset=utf-16", "a;b;c"],
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "",
+        "application/jsonx",
+        "application/json; charset=utf-16",
+        "a;b;c",
+    ],
 )
 def test_what_is_not_json_by_its_type_is_415(manual_server, http, content_type):
     headers = {**AUTHORIZED, "Content-Type": content_type}
@@ -59,7 +67,9 @@ def test_what_is_not_json_by_its_type_is_415(manual_server, http, content_type):
     assert (answer.status_code, _told(answer)["error_code"]) == (415, 41501)
 
 
-@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"'])
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"']
+)
 def test_json_by_another_spelling_is_json(manual_server, http, content_type):
     body = json.dumps({"model": "kirin_v1_t2v", "prompt": "a"})
     headers = {**AUTHORIZED, "Content-Type": content_type}
@@ -138,7 +148,9 @@ def test_a_body_sent_by_half_harms_nobody(manual_server, http):
     assert http.get(manual_server.url + "/_mock/health").status_code == 200
 
 
-@pytest.mark.parametrize("request_line", ["GET / HTTP/9.9", "BREW /model/v1/generation HTTP/1.1", "GET", "\x00\x01\x02"])
+@pytest.mark.parametrize(
+    "request_line", ["GET / HTTP/9.9", "BREW /model/v1/generation HTTP/1.1", "GET", "\x00\x01\x02"]
+)
 def test_what_is_no_http_gets_no_traceback(manual_server, http, request_line):
     assert b"Traceback" not in _raw(manual_server.url, f"{request_line}\r\nHost: a\r\n\r\n".encode())
     assert http.get(manual_server.url + "/_mock/health").status_code == 200
@@ -155,8 +167,7 @@ def _raw(url, content, *, answer=True):
     """Send bytes, and read what comes until the other side closes or has answered."""
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
-        try:
+        # It may answer and hang up before all was sent.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(content)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it answered and hung up before all was sent, as it may
         return connection.recv(65536) if answer else b""

@@ -68,8 +68,13 @@ def test_a_held_task_stands_still_and_then_takes_as_long_as_it_had_left(line, st
 
 
 def test_completion_is_seen_at_its_very_moment_and_not_before():
-    line = Timeline((Frame(START, Status.QUEUED, 0.0), Frame(START + 0.2, Status.IN_PROGRESS, 0.0),
-                     Frame(START + 2.2, Status.COMPLETED, 1.0)))
+    line = Timeline(
+        (
+            Frame(START, Status.QUEUED, 0.0),
+            Frame(START + 0.2, Status.IN_PROGRESS, 0.0),
+            Frame(START + 2.2, Status.COMPLETED, 1.0),
+        )
+    )
     assert line.at(START + 2.2).status is Status.COMPLETED
     before = line.at(START + 2.199999)
     assert (before.status, before.progress) == (Status.IN_PROGRESS, 0.9999)

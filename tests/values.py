@@ -13,11 +13,11 @@ from PIL import Image
 from mock_server.resources import resource
 
 
-@functools.lru_cache(maxsize=None)
-def image_bytes(format: str, width: int, height: int) -> bytes:
+@functools.cache
+def image_bytes(kind: str, width: int, height: int) -> bytes:
     """A plain image of that format and size."""
     out = io.BytesIO()
-    Image.new("RGB", (width, height), (40, 90, 160)).save(out, format)
+    Image.new("RGB", (width, height), (40, 90, 160)).save(out, kind)
     return out.getvalue()
 
 

@@ -119,7 +119,7 @@ def camera_parameter(doc: str, types: tuple[str, ...]) -> Parameter:
 
 
 def camera_rule(doc: str, types: tuple[str, ...]) -> Rule:
-    """simple wants a config in which exactly one axis moves; the other types ignore config."""
+    """Simple wants a config in which exactly one axis moves; the other types ignore config."""
     only_one = [
         {
             "required": [axis],

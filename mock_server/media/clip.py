@@ -13,7 +13,8 @@ from mock_server.task import Task
 @dataclass(frozen=True, slots=True)
 class Clip:
     """Pixels, frames per second, seconds; the picture it starts on, if any; the words on it; ``palette`` and
-    ``drift`` decide its colours and its motion."""
+    ``drift`` decide its colours and its motion.
+    """
 
     width: int
     height: int

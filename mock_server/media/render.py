@@ -34,9 +34,9 @@ def render(clip: Clip, picture: bytes | None, path: Path) -> None:
     os.close(handle)
     try:
         _encode(clip, _frames(clip, canvas, overlay), name)
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink()
         raise
 
 
@@ -48,7 +48,7 @@ def _encode(clip: Clip, images: Iterator[Image.Image], name: str) -> None:
         stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, "yuv420p"
         stream.codec_context.thread_count = 1
         for number, image in enumerate(images):
-            frame = av.VideoFrame.from_image(image)
+            frame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]  # PyAV has no types here
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -33,8 +33,10 @@ def kirin_server(kirin_settings: dict[str, Any]) -> Iterator[MockServer]:
 def kirin(kirin_server: MockServer) -> Iterator[MockServer]:
     """A server with nothing in it: ``url``, ``api_key``, ``clock``, ``inbox(name)``, ``reset()``.
 
-    By default time runs twenty times as fast as outside, so that a task takes a tenth of a second; ``kirin.clock.manual()``
-    lets it stand until advanced. Every test starts with no tasks, empty inboxes and the clock as configured."""
+    By default time runs twenty times as fast as outside, so that a task takes a tenth of a second;
+    ``kirin.clock.manual()`` lets it stand until advanced. Every test starts with no tasks, empty inboxes and the clock
+    as configured.
+    """
     kirin_server.reset()
     yield kirin_server
     kirin_server.reset()

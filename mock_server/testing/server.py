@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -71,17 +72,21 @@ class MockServer:
         """Listen; returns once it serves. Raises UsageError when the address cannot be had."""
         if self._thread is not None:
             raise RuntimeError("this MockServer is already started")
+        self._built = create_app(self.settings)
         listening = listen(self.settings)
         self._url = url_of(self.settings, listening)
-        self._built = create_app(self.settings)
         self._server = server = LiveServer(self._built)
-        run = lambda: server.run(sockets=[listening])  # noqa: E731
-        self._thread = threading.Thread(target=run, name="kirin-mock", daemon=True)
+        self._thread = threading.Thread(target=self._serve, args=(server, listening), name="kirin-mock", daemon=True)
         self._thread.start()
         while not server.ready.wait(0.5):
             if not self._thread.is_alive():
                 raise RuntimeError("the server ended while it started")
         return self
+
+    @staticmethod
+    def _serve(server: LiveServer, listening: socket.socket) -> None:
+        with listening:
+            server.run(sockets=[listening])
 
     def stop(self) -> None:
         """End it; harmless when it is not running."""
@@ -224,7 +229,8 @@ class ServerInbox:
 
     def wait_for(self, count: int, timeout: float = 10.0) -> list[InboxMessage]:
         """The messages once ``count`` have arrived. Raises TimeoutError, with what has come, after ``timeout`` real
-        seconds."""
+        seconds.
+        """
         inbox = self._server.built.inboxes.open(self.name)
         if not self._server.run(lambda: inbox.wait_for(count, timeout)):
             shown = orjson.dumps([message.body for message in inbox.messages]).decode()

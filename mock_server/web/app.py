@@ -31,8 +31,9 @@ from mock_server.pictures import Pictures
 from mock_server.service import Parts, Service
 from mock_server.settings import Settings
 from mock_server.stores.memory import MemoryStore
-from mock_server.web import convertors, docs
+from mock_server.web import docs
 from mock_server.web.control import Control
+from mock_server.web.convertors import REST
 from mock_server.web.fetching import ImageFetcher
 from mock_server.web.gateway import error_answer, http_answer
 from mock_server.web.generation import TASK_PATH, Generation
@@ -60,7 +61,8 @@ class Built:
 def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> Built:
     """Put one server together. Several in one process share nothing.
 
-    ``transport`` carries this server's own requests, for a server that listens on no socket."""
+    ``transport`` carries this server's own requests, for a server that listens on no socket.
+    """
     folder = Path(settings.media_dir) if settings.media_dir else Path(tempfile.mkdtemp(prefix="kirin-mock-"))
     clock = Clock(settings.speed)
     own_host = _own_host(settings)
@@ -121,14 +123,14 @@ def _routes(generation: Generation, control: Control, media: Media, settings: Se
     anything = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
     return [
         route("/model/v1/generation", generation.submit, "POST"),
-        route(TASK_PATH + "{task_id:anything}", generation.poll, "GET"),
-        route("/media/{rest:anything}", media.clip, "GET"),
+        route(TASK_PATH + REST, generation.poll, "GET"),
+        route("/media/" + REST, media.clip, "GET"),
         route("/_mock/health", control.health, "GET"),
         route("/_mock/clock", control.clock, "GET", "PUT"),
         route("/_mock/clock/advance", control.advance, "POST"),
         route("/_mock/tasks", control.tasks, "GET"),
-        route("/_mock/tasks/{rest:anything}", control.task, "GET", "POST"),
-        route("/_mock/inbox/{rest:anything}", control.inbox, *anything),
+        route("/_mock/tasks/" + REST, control.task, "GET", "POST"),
+        route("/_mock/inbox/" + REST, control.inbox, *anything),
         route("/_mock/reset", control.reset, "POST"),
         route("/openapi.json", docs.openapi_json, "GET"),
         route("/docs", docs.page, "GET"),

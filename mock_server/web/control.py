@@ -8,14 +8,14 @@ from urllib.parse import parse_qsl
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mock_server import __version__
 from mock_server.clock import MANUAL, REAL, Clock, Pace, moment
 from mock_server.errors import GatewayError, Trouble
-from mock_server.inbox import Inboxes, InboxMessage
 from mock_server.images import MIB
+from mock_server.inbox import Inboxes, InboxMessage
 from mock_server.service import Service, World
 from mock_server.task import Delivery, Task
 from mock_server.timeline import Failure, Status, Timeline
+from mock_server.version import __version__
 from mock_server.web.guard import Guard
 from mock_server.web.http import Answer, Call, bearer, json_answer, read_json
 
@@ -77,7 +77,7 @@ class Control:
     async def clock(self, call: Call) -> Answer:
         """Show or set the pace of time."""
         self._guard.check(call)
-        worlds, clocks = self._clocks(call)
+        _, clocks = self._clocks(call)
         if call.scope["method"] == "PUT":
             pace = _pace(await _parsed(call, ClockBody))
             for clock in clocks:
@@ -212,7 +212,7 @@ class Control:
             "cost": task.cost,
             "request": task.params,
             "metadata": task.metadata,
-            "plan": [frame for frame in task.timeline.frames],
+            "plan": list(task.timeline.frames),
             "failure": task.timeline.failure,
             "transitions": [
                 {"at": frame.at, "status": frame.status} for frame in task.timeline.changes() if frame.at <= now

@@ -20,3 +20,6 @@ class AnythingConvertor(Convertor[str]):
 
 
 register_url_convertor("anything", AnythingConvertor())
+
+#: The end of a route's path that takes the rest of any path.
+REST = "{rest:anything}"

@@ -47,6 +47,7 @@ class ImageFetcher:
 
 def _is_local(url: str, base_url: str) -> bool:
     """Whether a URL points to this machine or to this server, by how it is written: no name is looked up for this,
-    so that nothing waits for a network that is not there."""
+    so that nothing waits for a network that is not there.
+    """
     parts = urlsplit(url)
     return is_loopback(parts.hostname or "") or f"{parts.scheme}://{parts.netloc}" == base_url

@@ -128,7 +128,9 @@ Handler = Callable[[Call], Awaitable[Answer]]
 class HandlerApp:
     """A handler as an ASGI app: what it returns is sent, what it raises is answered, the call is logged."""
 
-    def __init__(self, handler: Handler, on_error: Callable[[Exception], Answer], log: Callable[[Call, Answer], None]):
+    def __init__(
+        self, handler: Handler, on_error: Callable[[Exception], Answer], log: Callable[[Call, Answer], None]
+    ) -> None:
         self._handler = handler
         self._on_error = on_error
         self._log = log
@@ -140,7 +142,7 @@ class HandlerApp:
             answer = await self._handler(call)
         except ClientGone:
             return
-        except Exception as error:  # the one place where anything at all becomes an answer
+        except Exception as error:  # noqa: BLE001 - the one place where anything at all becomes an answer
             answer = self._on_error(error)
         self._log(call, answer)
         await answer(scope, receive, send)

@@ -1,0 +1,52 @@
+# Two commands from a bare clone: `make demo` shows what this is, `make test` proves it.
+# Both make their own environment in .venv, from pinned requirements.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo serve test lint bench contract lock clean
+
+demo: .venv/run
+	$(BIN)/kirin-mock demo
+
+serve: .venv/run
+	$(BIN)/kirin-mock serve
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/kirin-mock contract --check
+
+# Requests per second, beside a bare Starlette app with the same validation. Needs wrk.
+bench: .venv/dev
+	$(BIN)/python bench/run.py
+
+contract: .venv/run
+	$(BIN)/kirin-mock contract
+
+# Write the pinned requirements anew, from the newest releases that pyproject.toml allows.
+lock:
+	$(PYTHON) requirements/lock.py
+
+clean:
+	rm -rf .venv
+
+.venv/made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/run: .venv/made requirements/run.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --requirement requirements/run.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: .venv/run requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
+	touch $@
