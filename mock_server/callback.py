@@ -111,7 +111,8 @@ def after_attempt(delivery: Delivery, outcome: Outcome) -> Delivery:
     if status == 410 or len(attempts) > len(RETRY_AFTER):
         return replace(delivery, attempts=attempts, state=DeliveryState.GIVEN_UP)
     wait = max(RETRY_AFTER[len(attempts) - 1], outcome.wait)
-    return replace(delivery, attempts=attempts, due_at=moment(outcome.attempt.at + wait))
+    due_at = moment(outcome.attempt.at + wait)
+    return replace(delivery, attempts=attempts, state=DeliveryState.OWED, due_at=due_at)
 
 
 def _seconds_asked(header: str | None, now: float) -> float:

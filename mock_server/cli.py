@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run: Callable[[argparse.Namespace], int] = parsed.run
         return run(parsed)
     except UsageError as error:
-        print(f"kirin-mock: {error}", file=sys.stderr)
+        print("kirin-mock:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0

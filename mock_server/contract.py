@@ -38,7 +38,7 @@ def components(endpoint: Endpoint) -> dict[str, dict[str, Any]]:
     stem = component_name(endpoint)
     params = endpoint.params_schema
     model = {"const": endpoint.model, "type": "string", "x-source": f"{endpoint.short}#model"}
-    rules = [rule.described() for rule in endpoint.rules]
+    rules = [rule.described() for rule in endpoint.rules] + image_rules(endpoint)
     reference = {"$ref": f"#/components/schemas/{stem}Params"}
     if endpoint.shape == "flat":
         request = _object({"model": model, **params["properties"]}, ["model", *params.get("required", ())])
@@ -74,6 +74,22 @@ def components(endpoint: Endpoint) -> dict[str, dict[str, Any]]:
         f"{stem}Request": request,
         f"{stem}Wrapped": wrapped,
     }
+
+
+def image_rules(endpoint: Endpoint) -> list[dict[str, str]]:
+    """What is asked of a model's images, which only a look at the bytes can tell."""
+    return [
+        {
+            "id": f"{endpoint.short}-{path}-image",
+            "says": f"{path} must be {asked}",
+            "x-source": f"{endpoint.short}#{image.path[0]}",
+            "x-evidence": "documented",
+            "enforced": "code",
+        }
+        for image in endpoint.images
+        for path in [".".join(image.path).replace(".*", "[]")]
+        for asked in image.limits.asked()
+    ]
 
 
 def _object(properties: Json, required: list[str]) -> dict[str, Any]:
@@ -129,15 +145,19 @@ class Judge:
 
     def _check_shape(self, body: Json) -> None:
         endpoint = self.endpoint
-        wrong = "data" in body if endpoint.shape == "flat" else "data" not in body
-        if not wrong:
-            return
         right = shape_example(endpoint.shape, endpoint.model)
+        beside = [name_of(name) for name in body if name not in {"model", "data"}]
+        message = None
         if endpoint.shape == "flat":
-            message = f"data is not how {endpoint.model} takes its parameters; send {right}"
-        else:
-            message = f"data is required: {endpoint.model} takes its parameters inside it; send {right}"
-        raise TaskRejected([Violation("data", message, Mistake.OTHER, "shape")])
+            if "data" in body:
+                message = f"data is not how {endpoint.model} takes its parameters; send {right}"
+        elif not isinstance(body.get("data"), dict):
+            fault = "must be an object" if "data" in body else "is required"
+            message = f"data {fault}: {endpoint.model} takes its parameters inside it; send {right}"
+        elif beside:
+            message = f"{', '.join(beside)} must stand inside data, not beside it; send {right}"
+        if message is not None:
+            raise TaskRejected([Violation("data", message, Mistake.OTHER, "shape")])
 
     def _field_violations(
         self, validator: jsonschema_rs.Draft202012Validator, body: Json, prefix: Path
@@ -195,16 +215,20 @@ class Judge:
         """The rules between parameters that are broken, but for those that speak of a value already found wrong."""
         wrong = {violation.path for violation in found}
         return [
-            rule.violation()
+            violation
             for rule in self.endpoint.rules
-            if rule.schema is not None and not wrong.intersection(rule.paths) and not rule.holds(params)
+            if rule.schema is not None and not wrong.intersection(rule.paths)
+            for violation in rule.violations(params)
         ]
 
     def _broken_in_code(self, params: Json, found: list[Violation]) -> list[Violation]:
         """The same for the rules that a schema cannot say; they look only at values that are right by themselves."""
         roots = {re.split(r"[.\[]", violation.path, maxsplit=1)[0] for violation in found}
         return [
-            rule.violation() for rule in self._in_code if not roots.intersection(rule.paths) and not rule.holds(params)
+            violation
+            for rule in self._in_code
+            if not roots.intersection(rule.paths)
+            for violation in rule.violations(params)
         ]
 
 

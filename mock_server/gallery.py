@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from mock_server.endpoint import Endpoint, ImageParameter
+from mock_server.endpoint import Endpoint
 from mock_server.errors import Mistake, Violation
 from mock_server.images import (
     Limits,
@@ -24,49 +25,64 @@ from mock_server.rules import Json
 Fetch = Callable[[str, Limits], Awaitable[bytes | None]]
 
 
+@dataclass(slots=True)
+class Visit:
+    """What was seen: the parameters with base64 replaced by short descriptions, the pictures by the path of their
+    parameter, their bytes, and what is wrong with them.
+    """
+
+    params: dict[str, Any]
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)
+
+
 class Gallery:
-    """Inspects images and keeps the good ones."""
+    """Inspects images, and keeps those of accepted bodies."""
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures = pictures
 
-    async def visit(
-        self, endpoint: Endpoint, params: Json, fetch: Fetch
-    ) -> tuple[dict[str, Any], dict[str, Picture], list[Violation]]:
-        """The parameters with base64 replaced by short descriptions, the pictures by path, and the violations."""
-        seen: dict[str, Picture] = {}
-        violations: list[Violation] = []
-        shortened = _copy(params)
+    async def visit(self, endpoint: Endpoint, params: Json, fetch: Fetch) -> Visit:
+        """Look at all images of a body."""
+        visit = Visit(_copy(params))
         for parameter in endpoint.images:
-            for path, holder, key in _places(shortened, parameter.path):
+            for path, holder, key in _places(visit.params, parameter.path):
                 value = holder[key]
                 if not isinstance(value, str) or not value:
                     continue
                 try:
-                    picture = await self._look(value, parameter, fetch)
+                    content = await _content(value, parameter.limits, fetch)
+                    if content is not None:
+                        _look(visit, path, inspect(content, parameter.limits), content, parameter.limits)
                 except NotAnImage as wrong:
-                    violations.append(Violation(path, f"{path} {wrong}", Mistake.IMAGE_FORMAT, "image"))
+                    visit.violations.append(Violation(path, f"{path} {wrong}", Mistake.IMAGE_FORMAT, "image"))
                     continue
-                if picture is None:
-                    continue
-                seen[path] = picture
-                if not is_url(value):
-                    holder[key] = str(picture)
-                if parameter.limits.aspect and not aspect_allowed(picture):
-                    violations.append(_wrong_aspect(path, picture))
-        return shortened, seen, violations
+                if path in visit.pictures and not is_url(value):
+                    holder[key] = str(visit.pictures[path])
+        return visit
 
-    async def _look(self, value: str, parameter: ImageParameter, fetch: Fetch) -> Picture | None:
-        if is_url(value):
-            check_url(value)
-            content = await fetch(value, parameter.limits)
-            if content is None:
-                return None
-        else:
-            content = decode(value, parameter.limits)
-        picture = inspect(content, parameter.limits)
-        self._pictures.keep(picture, content)
-        return picture
+    def keep(self, visit: Visit) -> None:
+        """Keep the bytes of what was seen."""
+        for path, content in visit.contents.items():
+            self._pictures.keep(visit.pictures[path], content)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._pictures.clear()
+
+
+async def _content(value: str, limits: Limits, fetch: Fetch) -> bytes | None:
+    if not is_url(value):
+        return decode(value, limits)
+    check_url(value)
+    return await fetch(value, limits)
+
+
+def _look(visit: Visit, path: str, picture: Picture, content: bytes, limits: Limits) -> None:
+    visit.pictures[path], visit.contents[path] = picture, content
+    if limits.aspect and not aspect_allowed(picture):
+        visit.violations.append(_wrong_aspect(path, picture))
 
 
 def _wrong_aspect(path: str, picture: Picture) -> Violation:

@@ -44,6 +44,15 @@ class Limits:
     max_bytes: int
     aspect: bool
 
+    def asked(self) -> list[str]:
+        """What is asked, in words to be read after "must be"."""
+        asked = ["a .jpg, .jpeg or .png", self.size_asked(), f"at least {MIN_SIDE} pixels wide and high"]
+        return [*asked, "between 1:2.5 and 2.5:1 in aspect ratio"] if self.aspect else asked
+
+    def size_asked(self) -> str:
+        """The bound on its size, in words."""
+        return "at most 10 MiB" if self.max_bytes >= 10 * MIB else "less than 10 MiB"
+
 
 def is_url(value: str) -> bool:
     """Whether an image parameter is meant as a URL rather than base64."""
@@ -107,8 +116,7 @@ def same_aspect(one: Picture, other: Picture) -> bool:
 
 
 def _too_large(size: int, limits: Limits) -> str:
-    bound = "at most 10 MiB" if limits.max_bytes >= 10 * MIB else "less than 10 MiB"
-    return f"is {size} bytes; it must be {bound}"
+    return f"is {size} bytes; it must be {limits.size_asked()}"
 
 
 def _looks_like(content: bytes) -> str:

@@ -60,5 +60,7 @@ class Inboxes:
         return self._by_name.setdefault(name, Inbox())
 
     def clear(self) -> None:
-        """Forget every message and name."""
-        self._by_name.clear()
+        """Forget every message; whoever waits goes on waiting."""
+        for inbox in self._by_name.values():
+            inbox.messages.clear()
+            inbox.received = 0

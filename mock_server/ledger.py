@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from mock_server.contract import image_rules
 from mock_server.endpoint import Endpoint
 from mock_server.rules import Evidence
 from mock_server.wire import FACTS
@@ -43,6 +44,8 @@ def _facts(endpoint: Endpoint) -> Iterator[Fact]:
         yield f"`{parameter.name}` ({need}): {_bounds(parameter.schema)}", parameter.source, parameter.evidence
     for rule in endpoint.rules:
         yield rule.message[0].upper() + rule.message[1:] + ".", rule.source, rule.evidence
+    for asked in image_rules(endpoint):
+        yield asked["says"] + ".", asked["x-source"], "documented"
     for row in endpoint.errors.codes:
         yield f"Code `{row.code}`: {row.meaning}.", row.source, row.evidence
     for mistake, code in endpoint.errors.by_mistake.items():

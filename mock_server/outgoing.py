@@ -90,11 +90,28 @@ async def resolve(url: str) -> tuple[list[Address], Any]:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer to a request of ours; ``headers`` in lower case, ``body`` bounded."""
+    """An answer to a request of ours; ``headers`` in lower case, ``body`` bounded, None when it broke off."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | None
+
+
+async def _body(answer: httpx.Response, timeout: float, max_bytes: int) -> bytes | None:
+    import httpx
+
+    body = b""
+    try:
+        async with asyncio.timeout(timeout):
+            async for chunk in answer.aiter_raw():
+                body += chunk
+                if len(body) >= max_bytes:
+                    break
+    except (TimeoutError, httpx.HTTPError, OSError):
+        return None
+    finally:
+        await answer.aclose()
+    return body[:max_bytes]
 
 
 class Outgoing:
@@ -117,7 +134,11 @@ class Outgoing:
         if self._client is None or self._loop is not loop:
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
             self._client = httpx.AsyncClient(
-                transport=self._transport, trust_env=False, follow_redirects=False, limits=limits
+                transport=self._transport,
+                trust_env=False,
+                follow_redirects=False,
+                limits=limits,
+                timeout=None,  # noqa: S113 - every request is bounded as a whole, below
             )
             self._loop = loop
         return self._client
@@ -150,7 +171,7 @@ class Outgoing:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Received:
-        """One request, the whole of it within ``timeout``; at most ``max_bytes`` of the answer are read.
+        """One request, its answer begun and its body read within ``timeout`` each, at most ``max_bytes`` of it.
 
         Raises Unreachable.
         """
@@ -167,19 +188,11 @@ class Outgoing:
                     extensions={"sni_hostname": target.host},
                 )
                 answer = await client.send(request, stream=True)
-                try:
-                    body = b""
-                    async for chunk in answer.aiter_raw():
-                        body += chunk
-                        if len(body) >= max_bytes:
-                            break
-                finally:
-                    await answer.aclose()
         except TimeoutError:
             raise Unreachable(f"no answer within {timeout:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise Unreachable(str(error) or type(error).__name__) from None
-        return Received(answer.status_code, dict(answer.headers), body[:max_bytes])
+        return Received(answer.status_code, dict(answer.headers), await _body(answer, timeout, max_bytes))
 
     async def aclose(self) -> None:
         """Close the pool of the running loop."""

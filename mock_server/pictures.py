@@ -5,6 +5,7 @@ Sizes are in bytes.
 
 from __future__ import annotations
 
+import shutil
 from collections import OrderedDict
 from pathlib import Path
 
@@ -44,3 +45,4 @@ class Pictures:
         """Forget all."""
         self._held.clear()
         self._size = 0
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import jsonschema_rs
 
 from mock_server.errors import Mistake, Violation
+from mock_server.wording import path_text, problem
 
 Evidence = Literal["documented", "observed", "assumed"]
 Json = Mapping[str, Any]
@@ -25,7 +26,9 @@ class Rule:
 
     ``paths`` are the parameters it speaks of, the one to name first. ``trigger`` is the parameter whose presence makes
     the rule apply (None: it always applies). ``owner`` is the object parameter the rule lives in (None: the top).
-    ``message`` is a whole sentence that names the parameter, what was wrong and what is right.
+    ``unless`` is a schema under which the rule does not apply. ``message`` is a whole sentence that names the
+    parameter, what was wrong and what is right; with ``each`` set, every value that breaks the schema is told by
+    itself.
     """
 
     id: str
@@ -36,25 +39,50 @@ class Rule:
     schema: Json | None = None
     predicate: Callable[[Json], bool] | None = None
     owner: str | None = None
+    unless: Json | None = None
+    each: bool = False
     mistake: Mistake = Mistake.OTHER
     evidence: Evidence = "documented"
 
+    @property
+    def fragment(self) -> Json | None:
+        """The schema to publish and to judge by; None for a rule that lives in code."""
+        if self.schema is None or self.unless is None:
+            return self.schema
+        return {"anyOf": [self.unless, self.schema]}
+
     @cached_property
     def _compiled(self) -> jsonschema_rs.Draft202012Validator:
+        return jsonschema_rs.Draft202012Validator(dict(self.fragment or {}))
+
+    @cached_property
+    def _told_each(self) -> jsonschema_rs.Draft202012Validator:
         return jsonschema_rs.Draft202012Validator(dict(self.schema or {}))
 
     def holds(self, params: Json) -> bool:
         """Whether ``params`` keep this rule; a rule that does not apply is kept."""
-        subject: Any = params if self.owner is None else params.get(self.owner)
+        subject = self._subject(params)
         if not isinstance(subject, dict) or (self.trigger is not None and self.trigger not in subject):
             return True
         if self.predicate is not None:
             return self.predicate(subject)
         return self._compiled.is_valid(subject)
 
-    def violation(self) -> Violation:
-        """This rule, broken."""
-        return Violation(self.paths[0], self.message, self.mistake, self.id)
+    def _subject(self, params: Json) -> Any:
+        return params if self.owner is None else params.get(self.owner)
+
+    def violations(self, params: Json) -> list[Violation]:
+        """What breaks this rule, if anything does."""
+        if self.holds(params):
+            return []
+        if not self.each:
+            return [Violation(self.paths[0], self.message, self.mistake, self.id)]
+        prefix = [] if self.owner is None else [self.owner]
+        found = []
+        for error in self._told_each.iter_errors(self._subject(params)):
+            path = path_text([*prefix, *error.instance_path])
+            found.append(Violation(path, f"{path} {problem(error)}", self.mistake, self.id))
+        return found
 
     def described(self) -> dict[str, str]:
         """What the contract says of this rule beside its schema."""

@@ -53,8 +53,9 @@ def timeline(profile: Profile, draw: Draw, began_at: float, effort: float, failu
     else:
         queued_for, running_for = 2 + 6 * draw.wait, min(240.0, 45 * effort * (1 + 0.4 * draw.work))
     started_at = moment(began_at + queued_for)
-    queued = (Frame(began_at, Status.QUEUED, 0.0), Frame(started_at, Status.IN_PROGRESS, 0.0))
+    running = Frame(started_at, Status.IN_PROGRESS, 0.0, 1 / running_for if running_for else 0.0)
+    begun = (Frame(began_at, Status.QUEUED, 0.0), running)
     if failure is None:
-        return Timeline((*queued, Frame(moment(started_at + running_for), Status.COMPLETED, 1.0)))
+        return Timeline((*begun, Frame(moment(started_at + running_for), Status.COMPLETED, 1.0)))
     failed_at = moment(started_at + running_for * FAILS_AFTER)
-    return Timeline((*queued, Frame(failed_at, Status.FAILED, FAILS_AFTER)), failure)
+    return Timeline((*begun, Frame(failed_at, Status.FAILED, FAILS_AFTER)), failure)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from mock_server.callback import Courier, after_attempt
-from mock_server.clock import Clock, moment
+from mock_server.clock import Clock
 from mock_server.stores import Store
 from mock_server.task import Delivery, Task
 
@@ -48,14 +48,13 @@ class Scheduler:
                 return
             await self._clock.wait(due, self._woken)
 
-    async def advance(self, seconds: float) -> int:
-        """Move time on, stopping at every due moment; the number of attempts made meanwhile.
+    async def advance_to(self, target: float) -> int:
+        """Move time on, stopping at every due moment; the number of attempts that ended meanwhile.
 
         Returns when everything due by then has been attempted. Works while time runs as well.
         """
         async with self._advancing:
             before = self.attempted
-            target = moment(self._clock.now() + seconds)
             while True:
                 await self._send_due()
                 while self._under_way:
@@ -69,7 +68,13 @@ class Scheduler:
 
     async def _send_due(self) -> None:
         while (delivery := await self._store.claim_due(self._clock.now())) is not None:
-            attempt = asyncio.get_running_loop().create_task(self._attempt(delivery))
+            task = await self._store.get(delivery.task_id)
+            if task is None or task.callback_url is None:
+                continue
+            # Rendered now: what is steered from here on is news of its own.
+            body = delivery.body if delivery.body is not None else self._render(task, delivery.tells_of)
+            work = self._attempt(task.callback_url, replace(delivery, body=body), body)
+            attempt = asyncio.get_running_loop().create_task(work)
             self._under_way.add(attempt)
             attempt.add_done_callback(self._finished)
 
@@ -77,15 +82,10 @@ class Scheduler:
         self._under_way.discard(attempt)
         self._woken.set()
 
-    async def _attempt(self, delivery: Delivery) -> None:
-        task = await self._store.get(delivery.task_id)
-        if task is None or task.callback_url is None:
-            return
-        body = delivery.body if delivery.body is not None else self._render(task, delivery.tells_of)
-        delivery = replace(delivery, body=body)
-        async with self._lane(task.callback_url):
-            self.attempted += 1
-            outcome = await self._courier.carry(task.callback_url, delivery, body, self._clock.now())
+    async def _attempt(self, url: str, delivery: Delivery, body: bytes) -> None:
+        async with self._lane(url):
+            outcome = await self._courier.carry(url, delivery, body, self._clock.now())
+        self.attempted += 1
         settled = after_attempt(delivery, outcome)
         await self._store.settle(settled, self._clock.now())
 
@@ -99,7 +99,8 @@ class Scheduler:
 
     async def stop(self) -> None:
         """End all that is under way."""
-        running = [*self._under_way, *([self._pump] if self._pump is not None else [])]
+        begun = [*self._under_way, *([self._pump] if self._pump is not None else [])]
+        running = [one for one in begun if not one.done()]
         for one in running:
             one.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -65,6 +65,9 @@ def listing(items: Json, *, min_items: int | None = None, max_items: int | None 
 #: Raw base64, or the http(s) URL, of a .jpg, .jpeg or .png. The format itself is judged by looking at the bytes.
 IMAGE: Json = {"type": "string", "minLength": 1, "format": "kirin-image"}
 
+#: The same where another image can stand in for it: an empty string counts as missing.
+IMAGE_OR_EMPTY: Json = {"type": "string", "format": "kirin-image"}
+
 
 def params_schema(parameters: Iterable[Parameter], rules: Iterable[Rule]) -> dict[str, Any]:
     """The schema of a model's bare parameters, with every rule that a present parameter sets off.
@@ -77,10 +80,10 @@ def params_schema(parameters: Iterable[Parameter], rules: Iterable[Rule]) -> dic
         [parameter.name for parameter in known if parameter.required],
     )
     for rule in rules:
-        if rule.schema is None or rule.trigger is None:
+        if rule.fragment is None or rule.trigger is None:
             continue
         owner = schema if rule.owner is None else schema["properties"][rule.owner]
-        merge(owner, {"dependentSchemas": {rule.trigger: rule.schema}})
+        merge(owner, {"dependentSchemas": {rule.trigger: rule.fragment}})
     return schema
 
 
@@ -88,8 +91,8 @@ def anchored(rules: Iterable[Rule]) -> dict[str, Any]:
     """What always applies to the bare parameters, to be hung on a key that every body has."""
     always: dict[str, Any] = {}
     for rule in rules:
-        if rule.schema is not None and rule.trigger is None:
-            merge(always, rule.schema)
+        if rule.fragment is not None and rule.trigger is None:
+            merge(always, rule.fragment)
     return always
 
 

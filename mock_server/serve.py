@@ -20,6 +20,7 @@ from mock_server.web.serving import LiveServer, listen, url_of
 def serve(settings: Settings) -> int:
     """Serve until interrupted."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it tells of every connection it ends at the end
     require_folder(settings.media_dir, "--media-dir")
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,11 +11,12 @@ import orjson
 
 from mock_server import scenario
 from mock_server.callback import Courier
-from mock_server.clock import Clock
+from mock_server.clock import Clock, moment
 from mock_server.contract import Judge
 from mock_server.endpoint import Endpoint
 from mock_server.errors import GatewayError, TaskRejected, Trouble
 from mock_server.gallery import Fetch, Gallery
+from mock_server.images import Picture
 from mock_server.prices import cost_of, discount
 from mock_server.scenario import Draw, Profile
 from mock_server.scheduler import Scheduler
@@ -26,7 +27,7 @@ from mock_server.timeline import Failure, Snapshot, Status, Timeline
 _SHOWN = {Status.QUEUED: "in_progress", Status.CANCELLED: "failed"}
 
 
-@dataclass
+@dataclass(eq=False)
 class World:
     """All that belongs to one API key. ``submitted`` counts its tasks, and so names them."""
 
@@ -78,12 +79,14 @@ class Service:
         judge = self.judges[model]
         reading = judge.read(body)
         endpoint, params, violations = judge.endpoint, reading.params, reading.violations
-        pictures: dict[str, Any] = {}
+        pictures: dict[str, Picture] = {}
         if endpoint.images:
-            params, pictures, found = await self._parts.gallery.visit(endpoint, params, fetch)
-            violations = violations + found
+            visit = await self._parts.gallery.visit(endpoint, params, fetch)
+            params, pictures, violations = visit.params, visit.pictures, violations + visit.violations
         if violations:
             raise TaskRejected(violations)
+        if endpoint.images:
+            self._parts.gallery.keep(visit)
         world = self.world(key)
         task = self._task(world, endpoint, params, pictures, reading.metadata, base_url)
         try:
@@ -135,7 +138,10 @@ class Service:
 
     async def steer(self, world: World, task: Task, move: Callable[[Timeline, float], Timeline]) -> Task:
         """Give a task that has not ended another timeline from now on. Raises GatewayError when it has."""
-        now = world.clock.now()
+        current = await world.store.get(task.id)
+        if current is None:
+            raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} is gone; the server was reset")
+        task, now = current, world.clock.now()
         if task.at(now).final:
             message = f"task {task.id} is already {task.at(now).status}; what is final does not change"
             raise GatewayError(Trouble.ALREADY_FINISHED, message)
@@ -156,16 +162,24 @@ class Service:
         """A task at ``now``, in the shape its model's document gives."""
         return answer(self._parts.endpoints[task.model], task, task.at(now), base_url)
 
-    def _news_body(self, task: Task, moment: float) -> bytes:
-        return orjson.dumps(self.answer(task, moment, task.base_url))
+    def _news_body(self, task: Task, tells_of: float) -> bytes:
+        return orjson.dumps(self.answer(task, tells_of, task.base_url))
 
     async def reset(self, key: str | None) -> None:
-        """Forget the tasks of one key, or of all, and start its clock anew."""
-        for world in [self.worlds[key]] if key in self.worlds else [] if key is not None else [*self.worlds.values()]:
+        """Forget the tasks of one key, or of all; a new world starts with a new clock."""
+        ended = [world for world in self.worlds.values() if key in {None, world.key}]
+        self.worlds = {name: world for name, world in self.worlds.items() if world not in ended}
+        self._world_of = {task_id: world for task_id, world in self._world_of.items() if world not in ended}
+        for world in ended:
             await world.scheduler.stop()
             await world.store.clear()
-            del self.worlds[world.key]
-            self._world_of = {task_id: owner for task_id, owner in self._world_of.items() if owner is not world}
+        if key is None:
+            self._parts.gallery.clear()
+
+    async def advance(self, worlds: Sequence[World], seconds: float) -> int:
+        """Move the time of some worlds on; the number of callbacks attempted meanwhile."""
+        targets = [(world, moment(world.clock.now() + seconds)) for world in worlds]
+        return sum([await world.scheduler.advance_to(target) for world, target in targets])
 
     async def stop(self) -> None:
         """End everything that is under way."""

@@ -33,11 +33,18 @@ def _pace(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not parts:
+        raise ValueError("must name at least one, separated by commas")
+    return parts
 
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
+    if re.search(r"[^!-~]", value) or (parts.port or 1) < 1:  # reading the port raises when it is none
+        raise ValueError("must be printable ASCII without spaces")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be a URL such as http://mock.example:8787")
     return value.rstrip("/")
@@ -49,7 +56,10 @@ def _secret(value: str) -> str:
 
 
 def _allowed(value: str) -> str:
-    if value == "any" or re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?", value):
+    looks_like_address = re.fullmatch(r"[0-9.:/]+", value)
+    if value == "any" or (
+        not looks_like_address and re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?", value)
+    ):
         return value
     try:
         ipaddress.ip_network(value, strict=False)

@@ -48,6 +48,7 @@ class DeliveryState(StrEnum):
     """How a delivery stands."""
 
     OWED = "owed"
+    UNDER_WAY = "under_way"
     DELIVERED = "delivered"
     GIVEN_UP = "given_up"
     REFUSED = "refused"
@@ -88,12 +89,11 @@ def news_of(task: Task, told: Sequence[Delivery] = (), since: float = float("-in
     """
     if task.callback_url is None:
         return []
-    news = [
-        one for one in told if one.tells_of < since or one.attempts or one.body or one.state is not DeliveryState.OWED
-    ]
+    news = [one for one in told if one.tells_of < since or one.attempts or one.state is not DeliveryState.OWED]
     for change in task.timeline.changes():
         if change.at < since or any(one.tells_of == change.at and one.status is change.status for one in news):
             continue
-        name = hashlib.blake2b(f"{task.id}/{len(news)}".encode(), digest_size=12).hexdigest()
+        told_of = f"{task.id}/{len(news)}/{change.status}/{change.at}"
+        name = hashlib.blake2b(told_of.encode(), digest_size=12).hexdigest()
         news.append(Delivery(f"msg_{name}", task.id, len(news), change.status, change.at, change.at))
     return news

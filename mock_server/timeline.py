@@ -1,6 +1,6 @@
 """When a task changes, and its state at any instant: a pure function of the timeline and the time.
 
-Moments are Unix seconds; progress runs from 0.0 to 1.0. Between two frames progress moves in a straight line.
+Moments are Unix seconds; progress runs from 0.0 to 1.0 and is shown to four digits.
 """
 
 from __future__ import annotations
@@ -32,11 +32,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """From ``at`` on the task has ``status``, and just then ``progress``."""
+    """From ``at`` on the task has ``status``; its progress starts at ``progress`` and gains ``rate`` a second."""
 
     at: float
     status: Status
     progress: float
+    rate: float = 0.0
+
+    def progress_at(self, now: float) -> float:
+        """The progress while this frame lasts; only completion is a full 1.0."""
+        if not self.rate:
+            return self.progress
+        return min(self.progress + self.rate * max(0.0, now - self.at), 0.9999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +72,18 @@ class Timeline:
 
     def at(self, now: float) -> Snapshot:
         """The state at ``now``; before the first frame, the first state."""
-        frames = self.frames
-        current = frames[0]
-        for following in frames[1:]:
-            if following.at > now:
-                if current.progress == following.progress:
-                    return Snapshot(current.status, current.progress)
-                part = max(0.0, (now - current.at) / (following.at - current.at))
-                gained = (following.progress - current.progress) * part
-                # Never a full 1.0 before completion, and never rounded past the frame it is heading for.
-                return Snapshot(current.status, min(round(current.progress + gained, 4), 0.9999))
-            current = following
-        return Snapshot(current.status, current.progress, self.failure if current.status is Status.FAILED else None)
+        current = self._frame(now)
+        failure = self.failure if current.status is Status.FAILED else None
+        return Snapshot(current.status, round(current.progress_at(now), 4), failure)
+
+    def _frame(self, now: float) -> Frame:
+        """The frame that lasts at ``now``."""
+        current = self.frames[0]
+        for frame in self.frames[1:]:
+            if frame.at > now:
+                break
+            current = frame
+        return current
 
     def changes(self) -> list[Frame]:
         """The frames at which the status becomes another one, without the first; of several at once, the last."""
@@ -95,23 +102,23 @@ class Timeline:
         return bool(self.ahead)
 
     def _past(self, now: float) -> tuple[Frame, ...]:
-        """What has happened by ``now``, closed by a frame for the state at ``now`` itself."""
-        snapshot = self.at(now)
-        past = tuple(frame for frame in self.frames if frame.at <= now)
-        return past if past[-1].at == now else (*past, Frame(now, snapshot.status, snapshot.progress))
+        """What has happened by ``now``."""
+        return tuple(frame for frame in self.frames if frame.at <= now)
 
     def ended(self, now: float, status: Status, failure: Failure | None = None) -> Timeline:
         """The same past, and at ``now`` the end."""
-        past = self._past(now)
-        progress = 1.0 if status is Status.COMPLETED else past[-1].progress
-        return Timeline((*past, Frame(now, status, progress)), failure)
+        progress = 1.0 if status is Status.COMPLETED else self._frame(now).progress_at(now)
+        return Timeline((*self._past(now), Frame(now, status, progress)), failure)
 
     def hold(self, now: float) -> Timeline:
         """The same past, and from ``now`` on no change; a held timeline stays as it is."""
         if self.held:
             return self
+        current = self._frame(now)
+        still = Frame(now, current.status, current.progress_at(now))
         ahead = tuple(replace(frame, at=round(frame.at - now, 6)) for frame in self.frames if frame.at > now)
-        return Timeline(self._past(now), self.failure, ahead)
+        resumed = replace(still, at=0.0, rate=current.rate)
+        return Timeline((*self._past(now), still), self.failure, (resumed, *ahead))
 
     def release(self, now: float) -> Timeline:
         """What was ahead at the hold follows from ``now`` on; a timeline that is not held stays as it is."""

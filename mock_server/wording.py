@@ -32,7 +32,7 @@ def path_text(path: Sequence[str | int]) -> str:
 
 def name_of(key: object) -> str:
     """A key as shown in a message, shortened."""
-    return shown(key, quote=False)
+    return shown(key, quote=False) or '""'
 
 
 def shown(value: Any, *, quote: bool = True, most: int = 60) -> str:

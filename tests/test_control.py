@@ -64,7 +64,7 @@ def test_a_wrong_clock_is_refused_by_name(server, http, body, told):
 @pytest.mark.parametrize("seconds", [-1, "5", None, 1e300])
 def test_time_moves_forward_only(server, http, seconds):
     answer = http.post(server.url + "/_mock/clock/advance", json={"seconds": seconds})
-    assert answer.status_code == (200 if seconds == "5" else 400)
+    assert answer.status_code == 400
 
 
 def test_a_task_is_shown_in_full(server, http):

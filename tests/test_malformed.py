@@ -82,9 +82,26 @@ json_values = st.recursive(
     max_leaves=12,
 )
 names = st.sampled_from(
-    ["prompt", "image", "image_tail", "duration", "mode", "camera_control", "dynamic_masks", "image_list", "input",
-     "data", "multi_prompt", "multi_shot", "callback_url", "external_task_id", "metadata", "element_list", "static_mask"]
-)  # fmt: skip
+    [
+        "prompt",
+        "image",
+        "image_tail",
+        "duration",
+        "mode",
+        "camera_control",
+        "dynamic_masks",
+        "image_list",
+        "input",
+        "data",
+        "multi_prompt",
+        "multi_shot",
+        "callback_url",
+        "external_task_id",
+        "metadata",
+        "element_list",
+        "static_mask",
+    ]
+)
 models = st.sampled_from(
     ["kirin_v1_5_i2v", "kirin_v1_t2v", "kirin_v1_6_multi_i2v", "kirin_v3_i2v", "kirin_v2_master_i2v", "none"]
 )

@@ -17,6 +17,7 @@ UP_TO_10MB = 10 * MIB
 
 MAX_PROMPT = 2500
 CAMERA_AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
+_BOUNDS = {"minimum": -10, "maximum": 10}
 _AXIS_MEANING = {
     "horizontal": "Moves along the x axis; negative is left.",
     "vertical": "Moves along the y axis; negative is down.",
@@ -91,25 +92,27 @@ def closing_parameters(doc: str) -> tuple[Parameter, ...]:
             record({"enabled": {"type": "boolean"}}, ["enabled"]),
             f"{doc}#watermark_info",
             "Whether a watermarked version is made as well: an object with the boolean enabled.",
+            evidence="documented" if doc == "multi" else "assumed",
         ),
         Parameter(
             "callback_url",
             {"type": "string", "format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"},
             f"{doc}#callback_url",
-            "Where news of the task is posted; an http:// or https:// URL.",
+            "Where news of the task is posted. That it is an http:// or https:// URL is assumed.",
         ),
         Parameter(
             "external_task_id",
             text(min_length=1),
             f"{doc}#external_task_id",
-            "Your own id for the task; unique among your tasks, and good for polling.",
+            "Your own id for the task; unique among your tasks, and good for polling. That it is not empty is assumed.",
         ),
     )
 
 
 def camera_parameter(doc: str, types: tuple[str, ...]) -> Parameter:
     """Camera movement, one object."""
-    axes = {axis: {**number(-10, 10), "description": meaning} for axis, meaning in _AXIS_MEANING.items()}
+    bounds = number(-10, 10) if types == ("simple",) else {"type": "number"}
+    axes = {axis: {**bounds, "description": meaning} for axis, meaning in _AXIS_MEANING.items()}
     return Parameter(
         "camera_control",
         record({"type": choice(*types), "config": record(axes)}, ["type"]),
@@ -118,8 +121,26 @@ def camera_parameter(doc: str, types: tuple[str, ...]) -> Parameter:
     )
 
 
-def camera_rule(doc: str, types: tuple[str, ...]) -> Rule:
-    """Simple wants a config in which exactly one axis moves; the other types ignore config."""
+def camera_rules(doc: str, types: tuple[str, ...]) -> tuple[Rule, ...]:
+    """Type simple wants a config within bounds in which exactly one axis moves; the other types ignore config."""
+    if types == ("simple",):
+        return (_one_axis(doc, None),)
+    named = {"properties": {"type": {"enum": [name for name in types if name != "simple"]}}}
+    bounds = Rule(
+        id=f"{doc}-camera-range",
+        paths=("camera_control.config",),
+        message="each value of camera_control.config must be from -10 to 10 when camera_control.type is simple",
+        source=f"{doc}#camera_control.config",
+        owner="camera_control",
+        trigger="type",
+        schema={"properties": {"config": {"properties": dict.fromkeys(CAMERA_AXES, _BOUNDS)}}},
+        unless=named,
+        each=True,
+    )
+    return (_one_axis(doc, named), bounds)
+
+
+def _one_axis(doc: str, unless: Json | None) -> Rule:
     only_one = [
         {
             "required": [axis],
@@ -127,8 +148,6 @@ def camera_rule(doc: str, types: tuple[str, ...]) -> Rule:
         }
         for axis in CAMERA_AXES
     ]
-    simple = {"required": ["config"], "properties": {"type": {"const": "simple"}, "config": {"anyOf": only_one}}}
-    named = [name for name in types if name != "simple"]
     return Rule(
         id=f"{doc}-camera-one-axis",
         paths=("camera_control.config",),
@@ -137,8 +156,17 @@ def camera_rule(doc: str, types: tuple[str, ...]) -> Rule:
         source=f"{doc}#camera_control.config",
         owner="camera_control",
         trigger="type",
-        schema={"anyOf": [simple, {"properties": {"type": {"enum": named}}}]} if named else simple,
+        schema={"required": ["config"], "properties": {"config": {"anyOf": only_one}}},
+        unless=unless,
     )
+
+
+#: An empty ``image_tail`` counts as missing, so it sets nothing off.
+NO_TAIL = {"properties": {"image_tail": {"maxLength": 0}}}
+
+
+def _unless(trigger: str) -> Json | None:
+    return NO_TAIL if trigger == "image_tail" else None
 
 
 def needs(doc: str, trigger: str, name: str, value: str, *, default: bool) -> Rule:
@@ -153,37 +181,44 @@ def needs(doc: str, trigger: str, name: str, value: str, *, default: bool) -> Ru
         source=f"{doc}#notes",
         trigger=trigger,
         schema=fragment,
+        unless=_unless(trigger),
     )
 
 
-def excludes(doc: str, trigger: str, others: tuple[str, ...]) -> Rule:
-    """``trigger`` and ``others`` cannot be combined."""
+def excludes(doc: str, trigger: str, other: str, source: str) -> Rule:
+    """``trigger`` and ``other`` cannot be combined."""
     return Rule(
-        id=f"{doc}-{trigger}-excludes-{'-'.join(others)}",
-        paths=(trigger, *others),
-        message=f"{trigger} cannot be combined with {' or '.join(others)}",
-        source=f"{doc}#{trigger}",
+        id=f"{doc}-{trigger}-excludes-{other}",
+        paths=(trigger, other),
+        message=f"{trigger} cannot be combined with {other}",
+        source=f"{doc}#{source}",
         trigger=trigger,
-        schema={"properties": dict.fromkeys(others, False)},
+        schema={"properties": {other: False}},
+        unless=_unless(trigger),
     )
 
 
-def image_or_tail(doc: str, mistake: Mistake) -> Rule:
+def image_or_tail(doc: str) -> Rule:
     """One of the two frames must be there."""
     return Rule(
         id=f"{doc}-image-or-tail",
         paths=("image", "image_tail"),
         message="image or image_tail is required; both are missing",
         source=f"{doc}#image",
-        schema={"anyOf": [{"required": ["image"]}, {"required": ["image_tail"]}]},
-        mistake=mistake,
+        schema={
+            "anyOf": [{"required": [name], "properties": {name: {"minLength": 1}}} for name in ("image", "image_tail")]
+        },
+        mistake=Mistake.IMAGE_MISSING,
     )
 
 
-def within(pixels: int, width: int, height: int) -> tuple[int, int]:
-    """Width and height of a video of about ``pixels`` in the aspect of ``width`` by ``height``, both even."""
+def within(pixels: int, width: float, height: float) -> tuple[int, int]:
+    """Width and height of a video of about ``pixels`` in the aspect of ``width`` by ``height``, both even; never
+    more drawn out than 1:2.5 or 2.5:1, as a tail frame may be.
+    """
+    width, height = max(width, height * 0.4), max(height, width * 0.4)
     scale = (pixels / (width * height)) ** 0.5
-    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+    return round(width * scale / 2) * 2, round(height * scale / 2) * 2
 
 
 PIXELS_720P = 1280 * 720

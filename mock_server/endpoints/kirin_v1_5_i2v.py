@@ -14,7 +14,7 @@ from mock_server.endpoints import _common as common
 from mock_server.errors import Mistake
 from mock_server.images import same_aspect
 from mock_server.rules import Json, Rule
-from mock_server.schema import IMAGE, Parameter, listing, record, text
+from mock_server.schema import IMAGE, IMAGE_OR_EMPTY, Parameter, listing, record, text
 from mock_server.timeline import Failure
 
 DOC = "v1_5"
@@ -60,8 +60,10 @@ ENDPOINT = Endpoint(
     summary="A video between images, with a motion brush or camera control in pro mode.",
     shape="data",
     parameters=(
-        Parameter("image", IMAGE, "v1_5#image", "The image it starts on.", mistake=Mistake.IMAGE_FORMAT),
-        Parameter("image_tail", IMAGE, "v1_5#image_tail", "The image it ends on.", mistake=Mistake.IMAGE_FORMAT),
+        Parameter("image", IMAGE_OR_EMPTY, "v1_5#image", "The image it starts on.", mistake=Mistake.IMAGE_FORMAT),
+        Parameter(
+            "image_tail", IMAGE_OR_EMPTY, "v1_5#image_tail", "The image it ends on.", mistake=Mistake.IMAGE_FORMAT
+        ),
         Parameter(
             "prompt",
             text(max_length=common.MAX_PROMPT),
@@ -91,17 +93,17 @@ ENDPOINT = Endpoint(
         *common.closing_parameters(DOC),
     ),
     rules=(
-        common.image_or_tail(DOC, Mistake.IMAGE_MISSING),
+        common.image_or_tail(DOC),
         common.needs(DOC, "image_tail", "mode", "pro", default=False),
-        common.excludes(DOC, "image_tail", ("static_mask",)),
-        common.excludes(DOC, "image_tail", ("dynamic_masks",)),
-        common.excludes(DOC, "image_tail", ("camera_control",)),
+        common.excludes(DOC, "image_tail", "static_mask", "image_tail"),
+        common.excludes(DOC, "image_tail", "dynamic_masks", "image_tail"),
+        common.excludes(DOC, "image_tail", "camera_control", "image_tail"),
         *_brush_rules("static_mask"),
-        common.excludes(DOC, "static_mask", ("camera_control",)),
+        common.excludes(DOC, "static_mask", "camera_control", "camera_control"),
         *_brush_rules("dynamic_masks"),
-        common.excludes(DOC, "dynamic_masks", ("camera_control",)),
+        common.excludes(DOC, "dynamic_masks", "camera_control", "camera_control"),
         *_brush_rules("camera_control"),
-        common.camera_rule(DOC, CAMERA_TYPES),
+        *common.camera_rules(DOC, CAMERA_TYPES),
     ),
     errors=ErrorTable(
         codes=(
@@ -148,10 +150,17 @@ ENDPOINT = Endpoint(
             "v1_5#dynamic_masks",
             "assumed",
         ),
+        ("An empty image or image_tail counts as missing, wherever it stands.", "v1_5#image", "assumed"),
         (
-            "An empty image or image_tail is refused as a missing image even beside a good other one.",
-            "v1_5#image",
-            "assumed",
+            "A mask whose aspect ratio is not that of image is accepted, and the task fails with 00200305.",
+            "v1_5#static_mask",
+            "documented",
         ),
+        (
+            "Masks of different resolutions are accepted, and the task fails with 00200398.",
+            "v1_5#static_mask",
+            "documented",
+        ),
+        ("Which codes those two failures have.", "wire#4", "assumed"),
     ),
 )

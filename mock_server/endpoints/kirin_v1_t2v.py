@@ -53,7 +53,7 @@ ENDPOINT = Endpoint(
     rules=(
         common.needs(DOC, "camera_control", "mode", "std", default=True),
         common.needs(DOC, "camera_control", "duration", "5", default=True),
-        common.camera_rule(DOC, CAMERA_TYPES),
+        *common.camera_rules(DOC, CAMERA_TYPES),
     ),
     errors=ErrorTable(
         codes=(

@@ -13,7 +13,7 @@ from mock_server.endpoint import ClipFormat, Code, Endpoint, ErrorTable, ImagePa
 from mock_server.endpoints import _common as common
 from mock_server.errors import Mistake
 from mock_server.rules import Json, Rule
-from mock_server.schema import IMAGE, Parameter, choice, listing, record, text
+from mock_server.schema import IMAGE_OR_EMPTY, Parameter, choice, listing, record, text
 
 DOC = "v3"
 SECONDS = tuple(range(3, 16))
@@ -22,11 +22,14 @@ MULTI = {"required": ["multi_shot"], "properties": {"multi_shot": {"const": True
 SHOT = record(
     {
         "index": {"type": "integer"},
-        "prompt": text(max_length=512),
-        "duration": choice(*(str(second) for second in range(1, 16))),
+        "prompt": {**text(), "description": "What happens in this shot; up to 512 characters."},
+        "duration": {**text(), "description": "Its length in whole seconds, as a string; at least 1."},
     },
     ["index", "prompt", "duration"],
 )
+SHOT_BOUNDS = {
+    "properties": {"prompt": {"maxLength": 512}, "duration": {"enum": [str(second) for second in range(1, 16)]}}
+}
 
 
 def _shots_add_up(params: Json) -> bool:
@@ -54,15 +57,15 @@ ENDPOINT = Endpoint(
     summary="A video between images, in one or several shots, with or without sound.",
     shape="flat",
     parameters=(
-        Parameter("image", IMAGE, "v3#image", "The image it starts on.", mistake=Mistake.IMAGE_FORMAT),
-        Parameter("image_tail", IMAGE, "v3#image_tail", "The image it ends on.", mistake=Mistake.IMAGE_FORMAT),
+        Parameter("image", IMAGE_OR_EMPTY, "v3#image", "The image it starts on.", mistake=Mistake.IMAGE_FORMAT),
+        Parameter("image_tail", IMAGE_OR_EMPTY, "v3#image_tail", "The image it ends on.", mistake=Mistake.IMAGE_FORMAT),
         Parameter(
             "multi_shot",
             {"type": "boolean", "default": False},
             "v3#multi_shot",
             "Several shots instead of one; prompt is ignored then.",
         ),
-        Parameter("shot_type", choice("customize"), "v3#shot_type", "How the shots are given."),
+        Parameter("shot_type", text(), "v3#shot_type", "How the shots are given: customize."),
         Parameter(
             "prompt",
             text(),
@@ -89,7 +92,7 @@ ENDPOINT = Endpoint(
         *common.closing_parameters(DOC),
     ),
     rules=(
-        common.image_or_tail(DOC, Mistake.IMAGE_MISSING),
+        common.image_or_tail(DOC),
         Rule(
             id="v3-single-needs-prompt",
             paths=("prompt",),
@@ -101,10 +104,12 @@ ENDPOINT = Endpoint(
         Rule(
             id="v3-prompt-length",
             paths=("prompt",),
-            message="prompt must be at most 2500 characters",
+            message="prompt must be at most 2500 characters unless multi_shot is true",
             source="v3#prompt",
             trigger="prompt",
-            schema={"anyOf": [MULTI, {"properties": {"prompt": {"maxLength": common.MAX_PROMPT}}}]},
+            schema={"properties": {"prompt": {"maxLength": common.MAX_PROMPT}}},
+            unless=MULTI,
+            each=True,
             mistake=Mistake.PROMPT,
         ),
         Rule(
@@ -113,7 +118,8 @@ ENDPOINT = Endpoint(
             message="shot_type is required when multi_shot is true",
             source="v3#shot_type",
             trigger="multi_shot",
-            schema={"anyOf": [SINGLE, {"required": ["shot_type"]}]},
+            schema={"required": ["shot_type"]},
+            unless=SINGLE,
         ),
         Rule(
             id="v3-multi-needs-shots",
@@ -121,15 +127,28 @@ ENDPOINT = Endpoint(
             message="multi_prompt is required when multi_shot is true",
             source="v3#multi_prompt",
             trigger="multi_shot",
-            schema={"anyOf": [SINGLE, {"required": ["multi_prompt"]}]},
+            schema={"required": ["multi_prompt"]},
+            unless=SINGLE,
         ),
         Rule(
-            id="v3-shot-count",
+            id="v3-shot-type",
+            paths=("shot_type",),
+            message='shot_type must be "customize" when multi_shot is true',
+            source="v3#shot_type",
+            trigger="multi_shot",
+            schema={"properties": {"shot_type": {"enum": ["customize"]}}},
+            unless=SINGLE,
+            each=True,
+        ),
+        Rule(
+            id="v3-shots",
             paths=("multi_prompt",),
-            message="multi_prompt must have 1 to 6 shots",
+            message="multi_prompt must have 1 to 6 shots, each of at least 1 second and at most 512 characters",
             source="v3#multi_prompt",
             trigger="multi_shot",
-            schema={"anyOf": [SINGLE, {"properties": {"multi_prompt": {"minItems": 1, "maxItems": 6}}}]},
+            schema={"properties": {"multi_prompt": {"minItems": 1, "maxItems": 6, "items": SHOT_BOUNDS}}},
+            unless=SINGLE,
+            each=True,
         ),
         Rule(
             id="v3-shots-add-up",

@@ -9,7 +9,7 @@ from mock_server.task import Delivery, Task
 
 
 class DuplicateExternalId(Exception):
-    """Another task of the same world has this ``external_task_id``."""
+    """Another task of the same world has this ``external_task_id``, or this id."""
 
 
 class Store(Protocol):
@@ -34,10 +34,13 @@ class Store(Protocol):
         """The earliest moment at which something is due, if anything is owed and not claimed."""
 
     async def claim_due(self, now: float) -> Delivery | None:
-        """Take the earliest delivery due at or before ``now``, if any. Of each task only the first untold is due."""
+        """The earliest delivery due at or before ``now``, if any, from then on under way.
+
+        Of each task only the first untold one is ever due.
+        """
 
     async def settle(self, delivery: Delivery, now: float) -> None:
-        """Give back a claimed delivery as it stands after the attempt."""
+        """Take back a delivery as it stands after the attempt."""
 
     async def clear(self) -> None:
         """Forget everything."""

@@ -9,6 +9,8 @@ from dataclasses import replace
 from mock_server.stores import DuplicateExternalId
 from mock_server.task import Delivery, DeliveryState, Task
 
+_UNTOLD = frozenset({DeliveryState.OWED, DeliveryState.UNDER_WAY})
+
 
 class MemoryStore:
     """Keeps tasks in a dict and what is due in a heap, whose stale entries are dropped when they surface."""
@@ -17,7 +19,6 @@ class MemoryStore:
         self._tasks: dict[str, Task] = {}
         self._by_external: dict[str, str] = {}
         self._news: dict[str, list[Delivery]] = {}
-        self._claimed: set[str] = set()
         self._due: list[tuple[float, int, str, int]] = []
         self._pushed = 0
 
@@ -25,7 +26,7 @@ class MemoryStore:
         """See Store."""
         external = task.external_id
         if external is not None:
-            if external in self._by_external:
+            if external in self._by_external or external in self._tasks:
                 raise DuplicateExternalId(external)
             self._by_external[external] = task.id
         self._tasks[task.id] = task
@@ -64,13 +65,13 @@ class MemoryStore:
         if not self._due or self._due[0][0] > now:
             return None
         _, _, task_id, number = heapq.heappop(self._due)
-        self._claimed.add(task_id)
-        return self._news[task_id][number]
+        news = self._news[task_id]
+        news[number] = replace(news[number], state=DeliveryState.UNDER_WAY)
+        return news[number]
 
     async def settle(self, delivery: Delivery, now: float) -> None:
         """See Store."""
         news = self._news.get(delivery.task_id)
-        self._claimed.discard(delivery.task_id)
         if news is None or delivery.number >= len(news) or news[delivery.number].id != delivery.id:
             return
         news[delivery.number] = delivery
@@ -81,29 +82,24 @@ class MemoryStore:
 
     async def clear(self) -> None:
         """See Store."""
-        for kept in (self._tasks, self._by_external, self._news, self._claimed, self._due):
+        for kept in (self._tasks, self._by_external, self._news, self._due):
             kept.clear()
 
     def _push_first(self, task_id: str) -> None:
         """Put the first untold news of a task where it will be found when due."""
-        if task_id in self._claimed:
-            return
-        for delivery in self._news[task_id]:
-            if delivery.state is DeliveryState.OWED:
-                self._pushed += 1
-                heapq.heappush(self._due, (delivery.due_at, self._pushed, task_id, delivery.number))
-                return
+        delivery = next((one for one in self._news[task_id] if one.state in _UNTOLD), None)
+        if delivery is not None and delivery.state is DeliveryState.OWED:
+            self._pushed += 1
+            heapq.heappush(self._due, (delivery.due_at, self._pushed, task_id, delivery.number))
 
     def _drop_stale(self) -> None:
         while self._due and not self._stands(self._due[0]):
             heapq.heappop(self._due)
 
     def _stands(self, entry: tuple[float, int, str, int]) -> bool:
-        """Whether a heap entry still speaks of the first untold news of its task, unclaimed and due when it says."""
+        """Whether a heap entry still speaks of the first untold news of its task, owed and due when it says."""
         due_at, _, task_id, number = entry
         news = self._news.get(task_id, ())
-        if task_id in self._claimed or number >= len(news):
-            return False
-        if any(earlier.state is DeliveryState.OWED for earlier in news[:number]):
+        if number >= len(news) or any(earlier.state in _UNTOLD for earlier in news[:number]):
             return False
         return news[number].state is DeliveryState.OWED and news[number].due_at == due_at

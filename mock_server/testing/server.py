@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from mock_server.clock import MANUAL, REAL, Pace
+from mock_server.clock import MANUAL, REAL, Pace, moment
 from mock_server.inbox import InboxMessage
 from mock_server.service import World
 from mock_server.settings import Settings
@@ -178,10 +178,9 @@ class ServerClock:
 
         async def work() -> int:
             built = self._server.built
-            attempted = 0
-            for world in list(built.service.worlds.values()):
-                attempted += await world.scheduler.advance(seconds)
-            built.clock.move_to(round(built.clock.now() + seconds, 6))
+            target = moment(built.clock.now() + seconds)
+            attempted = await built.service.advance(list(built.service.worlds.values()), seconds)
+            built.clock.move_to(target)
             return attempted
 
         return self._server.run(work)

@@ -29,7 +29,7 @@ Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 Wanted = TypeVar("Wanted", bound=_Body)
@@ -90,11 +90,10 @@ class Control:
         self._guard.check(call)
         seconds = (await _parsed(call, AdvanceBody)).seconds
         worlds, clocks = self._clocks(call)
-        attempted = 0
-        for world in worlds:
-            attempted += await world.scheduler.advance(seconds)
+        own_target = moment(self._clock.now() + seconds)
+        attempted = await self._service.advance(worlds, seconds)
         if self._clock in clocks:
-            self._clock.move_to(moment(self._clock.now() + seconds))
+            self._clock.move_to(own_target)
         return json_answer({"now": clocks[0].now(), "callbacks_attempted": attempted})
 
     async def tasks(self, call: Call) -> Answer:
@@ -141,7 +140,9 @@ class Control:
             return await self._messages(call, name[: -len(MESSAGES)])
         inbox = self._inboxes.open(name)
         query = _query(call)
-        status = int(_number(query, "status", 200, most=599))
+        status = int(_number(query, "status", 200, least=200, most=599))
+        if status in {204, 205, 304}:
+            raise GatewayError(Trouble.MALFORMED, f"status {status} has no body, and an inbox answers with one")
         if inbox.received >= _number(query, "times", float("inf")):
             status = 200
         content = await call.body(MAX_BODY)
@@ -272,15 +273,16 @@ def _key(call: Call) -> str | None:
     return bearer(call) or _query(call).get("key") or None
 
 
-def _number(query: dict[str, str], name: str, default: float, most: float = 1e6) -> float:
+def _number(query: dict[str, str], name: str, default: float, *, least: float = 0, most: float = 1e6) -> float:
     if name not in query:
         return default
     try:
         value = float(query[name])
     except ValueError:
         value = -1.0
-    if not 0 <= value <= most:
-        raise GatewayError(Trouble.MALFORMED, f"{name} must be a number from 0 to {most:g}, not {query[name][:40]!r}")
+    if not least <= value <= most:
+        told = f"{name} must be a number from {least:g} to {most:g}, not {query[name][:40]!r}"
+        raise GatewayError(Trouble.MALFORMED, told)
     return value
 
 

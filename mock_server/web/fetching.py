@@ -42,6 +42,8 @@ class ImageFetcher:
             raise NotAnImage(f"cannot be fetched: {error}") from None
         if answer.status != 200:
             raise NotAnImage(f"cannot be fetched: {urlsplit(url).netloc} answered {answer.status}")
+        if answer.body is None:
+            raise NotAnImage(f"cannot be fetched: the answer of {urlsplit(url).netloc} broke off")
         return answer.body
 
 

@@ -22,6 +22,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
+
+
 class Guard:
     """Checks a control call. ``hosts`` are names this server goes by beside loopback ones."""
 
@@ -33,7 +40,7 @@ class Guard:
         """Raise GatewayError, saying why, unless the call may go on."""
         written = (call.header(b"host") or b"").decode("latin-1")
         origin = call.header(b"origin")
-        if origin is not None and urlsplit(origin.decode("latin-1")).netloc.lower() != written.lower():
+        if origin is not None and _netloc(origin.decode("latin-1")) != written.lower():
             raise GatewayError(Trouble.FORBIDDEN, "the control API is not open to web pages of another origin")
         if self._token is not None:
             given = call.header(b"x-admin-token") or b""

@@ -11,6 +11,9 @@ from starlette.types import Message, Receive, Scope, Send
 from mock_server.errors import GatewayError, Trouble
 from mock_server.images import MIB
 
+#: Deeper nesting than any document asks for, and shallow enough for every step that walks a body.
+MAX_DEPTH = 64
+
 Headers = list[tuple[bytes, bytes]]
 JSON_TYPE = (b"content-type", b"application/json")
 
@@ -92,9 +95,22 @@ def _too_large(max_bytes: int) -> GatewayError:
 def read_json(content: bytes) -> Any:
     """JSON in UTF-8. Raises GatewayError."""
     try:
-        return orjson.loads(content)
+        value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise GatewayError(Trouble.MALFORMED, f"the body is not JSON in UTF-8: {error}") from None
+    if content.count(b"[") + content.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
+        raise GatewayError(Trouble.MALFORMED, f"the body is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _depth_exceeds(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        nested = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [inner for values in nested for inner in values]
+        if not level:
+            return False
+    return True
 
 
 def require_json(call: Call) -> None:
@@ -106,7 +122,7 @@ def require_json(call: Call) -> None:
     if kind.strip().lower() != b"application/json":
         shown = "nothing" if given is None else given[:60].decode("latin-1")
         raise GatewayError(Trouble.MEDIA_TYPE, f"Content-Type must be application/json, not {shown}")
-    charset = rest.strip().lower()
+    charset = rest.strip(b" ;").lower()
     if charset and charset.replace(b'"', b"").replace(b" ", b"") not in {b"charset=utf-8", b"charset=utf8"}:
         raise GatewayError(Trouble.MEDIA_TYPE, "JSON is sent in UTF-8; leave the charset out")
 

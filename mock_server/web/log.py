@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import IO, Literal
@@ -20,18 +21,23 @@ def _printable(text: str) -> str:
 def call_log(form: Literal["text", "json", "off"], stream: IO[str] | None = None) -> Log:
     """A function that logs one served call. What worked and made nothing new is not logged."""
     out = stream if stream is not None else sys.stdout
+    encoding = getattr(out, "encoding", None) or "utf-8"
+
+    def write(line: str) -> None:
+        """A log that cannot be written is no reason to fail a call."""
+        with contextlib.suppress(OSError, ValueError):
+            out.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            out.flush()
 
     def text(call: Call, answer: Answer) -> None:
         if answer.status >= 400 or answer.note:
             method, path = call.scope["method"], _printable(call.path[:80])
-            out.write(f"{answer.status} {method} {path} {_printable(answer.note[:300])}\n")
-            out.flush()
+            write(f"{answer.status} {method} {path} {_printable(answer.note[:300])}")
 
     def as_json(call: Call, answer: Answer) -> None:
         if answer.status >= 400 or answer.note:
             line = {"status": answer.status, "method": call.scope["method"], "path": call.path, "note": answer.note}
-            out.write(orjson.dumps(line).decode() + "\n")
-            out.flush()
+            write(orjson.dumps(line).decode())
 
     def off(call: Call, answer: Answer) -> None:
         return

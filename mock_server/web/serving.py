@@ -26,6 +26,8 @@ def listen(settings: Settings) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
+    except UnicodeError:
+        raise UsageError(f"--host {host[:80]!r} is not a host name") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(f"--port {port} is taken on {host}; name another, or 0 for a free one") from None
