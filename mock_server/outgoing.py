@@ -43,9 +43,9 @@ class Target:
 class AddressPolicy:
     """Which addresses may be talked to: loopback, and what ``allow`` names (hosts, addresses, CIDR blocks, any)."""
 
-    def __init__(self, allow: Sequence[str] = (), flag: str = "--callback-allow") -> None:
+    def __init__(self, allow: Sequence[str] = (), hint: str = "--callback-allow HOST") -> None:
         self._any = "any" in allow
-        self._flag = flag
+        self._hint = hint
         self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
         self._names: set[str] = set()
         for entry in allow:
@@ -64,7 +64,9 @@ class AddressPolicy:
             return
         if any(address in network for network in self._networks):
             return
-        raise TargetRefused(f"{host} ({address}) is not on this machine; allow it with {self._flag} {host}")
+        raise TargetRefused(
+            f"{host} ({address}) is not on this machine; allow it with {self._hint.replace('HOST', host)}"
+        )
 
 
 async def resolve(url: str) -> tuple[list[Address], Any]:

@@ -160,3 +160,18 @@ def test_pictures_that_do_not_fit_in_memory_are_kept_on_disk(tmp_path):
         kept.keep(picture, content)
     assert [kept.find(picture) for picture in pictures] == contents
     assert list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("asked", ["items=0-1", "bytes=abc", "bytes=-", "nonsense"])
+def test_a_range_that_is_none_is_ignored(http, studio, asked):
+    _, url = _completed(http, studio, "kirin_v1_t2v", {"prompt": "a"})
+    answer = http.get(url, headers={"Range": asked})
+    assert (answer.status_code, len(answer.content)) == (200, int(answer.headers["content-length"]))
+
+
+def test_an_image_of_any_aspect_makes_a_video(tmp_path):
+    from mock_server.endpoints._common import within
+
+    for width, height in ((300, 300_000), (300_000, 300), (301, 750), (16, 9)):
+        made = within(1280 * 720, width, height)
+        assert all(side % 2 == 0 and 500 < side < 1700 for side in made), made

@@ -94,7 +94,7 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         service,
         keys=settings.api_key,
         max_body=settings.max_body * MIB,
-        fetch=ImageFetcher(outgoing, settings.image_fetch),
+        fetch=ImageFetcher(outgoing, settings.image_fetch, own_host),
         base_url=_base_url(settings),
     )
     control = Control(service, inboxes, clock, Guard(settings.admin_token, {settings.host, *own_host}))

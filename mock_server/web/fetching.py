@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -9,32 +10,41 @@ from mock_server.gallery import Fetch
 from mock_server.images import Limits, NotAnImage
 from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
 from mock_server.web.guard import is_loopback
+from mock_server.web.http import Call
 
 TIMEOUT = 10.0
 
-LOCAL = AddressPolicy((), "--image-fetch")
-ANYWHERE = AddressPolicy(("any",), "--image-fetch")
+ANYWHERE = AddressPolicy(("any",))
+HINT = "--image-fetch always"
 
 
 class ImageFetcher:
-    """Makes, for one call, the function that fetches its images."""
+    """Makes, for one call, the function that fetches its images. ``own_hosts`` are names this server goes by."""
 
-    def __init__(self, outgoing: Outgoing, mode: Literal["never", "local", "always"]) -> None:
+    def __init__(
+        self, outgoing: Outgoing, mode: Literal["never", "local", "always"], own_hosts: Collection[str] = ()
+    ) -> None:
         self._outgoing = outgoing
         self._mode = mode
+        self._own_hosts = tuple(own_hosts)
 
-    def __call__(self, base_url: str) -> Fetch:
-        """The fetch of a call that addressed this server as ``base_url``."""
+    def __call__(self, call: Call, base_url: str) -> Fetch:
+        """The fetch of a call that addressed this server as ``base_url``.
+
+        The address the call came in on is this server's own, whatever its Host header says.
+        """
+        server = call.scope.get("server")
+        own = (*self._own_hosts, server[0]) if server else self._own_hosts
+        policy = ANYWHERE if self._mode == "always" else AddressPolicy(own, HINT)
 
         async def fetch(url: str, limits: Limits) -> bytes | None:
             if self._mode == "never" or (self._mode == "local" and not _is_local(url, base_url)):
                 return None
-            return await self._fetch(url, limits)
+            return await self._fetch(url, limits, policy)
 
         return fetch
 
-    async def _fetch(self, url: str, limits: Limits) -> bytes:
-        policy = LOCAL if self._mode == "local" else ANYWHERE
+    async def _fetch(self, url: str, limits: Limits, policy: AddressPolicy) -> bytes:
         try:
             target = await self._outgoing.target(url, policy)
             answer = await self._outgoing.send("GET", target, timeout=TIMEOUT, max_bytes=limits.max_bytes + 1)

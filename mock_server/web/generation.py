@@ -29,7 +29,7 @@ class Generation:
         *,
         keys: Collection[str],
         max_body: int,
-        fetch: Callable[[str], Fetch],
+        fetch: Callable[[Call, str], Fetch],
         base_url: Callable[[Call], str],
     ) -> None:
         self._service = service
@@ -54,7 +54,7 @@ class Generation:
         endpoint = self._endpoint(body)
         base_url = self._base_url(call)
         try:
-            _, task = await self._service.submit(key, endpoint.model, body, self._fetch(base_url), base_url)
+            _, task = await self._service.submit(key, endpoint.model, body, self._fetch(call, base_url), base_url)
         except TaskRejected as rejected:
             code = endpoint.errors.code_of(rejected.mistake)
             refused = json_answer(failed_body(endpoint, code, rejected.message), 400)

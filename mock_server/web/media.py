@@ -15,6 +15,7 @@ from mock_server.service import Service
 from mock_server.timeline import Status
 from mock_server.web.http import Answer, Call
 
+RANGE = re.compile(rb"bytes=(?!-(?:,|$))([0-9]*)-([0-9]*)(,.*)?", re.ASCII)
 PATH = re.compile(r"/media/([0-9a-f]+)/([0-9]+)\.mp4", re.ASCII)
 
 
@@ -54,4 +55,21 @@ class Media:
             path = await self._studio.file(clip, content)
         except MissingExtra as missing:
             raise GatewayError(Trouble.UNAVAILABLE, str(missing)) from None
+        _drop_strange_range(call)
+        size = path.stat().st_size
+        if _beyond(call, size):
+            raise GatewayError(Trouble.BAD_RANGE, f"the clip has {size} bytes, and the range starts after them")
         return FileAnswer(FileResponse(path, media_type="video/mp4"))
+
+
+def _drop_strange_range(call: Call) -> None:
+    """A Range that is not one of bytes is ignored, as HTTP asks."""
+    given = call.header(b"range")
+    if given is not None and RANGE.fullmatch(given) is None:
+        call.scope["headers"] = [(name, value) for name, value in call.scope["headers"] if name != b"range"]
+
+
+def _beyond(call: Call, size: int) -> bool:
+    """Whether no part of the range asked for is there."""
+    found = RANGE.fullmatch(call.header(b"range") or b"")
+    return found is not None and found[1] != b"" and found[3] is None and int(found[1]) >= size

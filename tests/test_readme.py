@@ -1,0 +1,77 @@
+"""What the README shows is what happens, to the letter."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+from mock_server import MockServer
+from mock_server.endpoints import discover
+from tests.test_packaging import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def _blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def _curl(command, server):
+    here = command.replace("http://127.0.0.1:8787", server.url).replace("curl -s", "curl -s --noproxy '*'")
+    ended = subprocess.run(here, shell=True, capture_output=True, text=True, check=True, timeout=60)
+    return ended.stdout
+
+
+def _alike(shown, got, url):
+    """The same, but for the moment it was made and the server's port."""
+    shown = json.loads(json.dumps(shown).replace("http://127.0.0.1:8787", url))
+    return {**shown, "created_at": 0} == {**got, "created_at": 0}
+
+
+def test_the_first_request_and_poll_are_as_shown():
+    submit, poll, *_ = _blocks("bash")
+    made, completed = (json.loads(block) for block in _blocks("json"))
+    with MockServer(speed="manual") as server:
+        assert _alike(made, json.loads(_curl(submit, server)), server.url)
+        server.clock.advance(3)
+        assert _alike(completed, json.loads(_curl(poll, server)), server.url)
+
+
+def test_the_callback_commands_work():
+    with MockServer(speed=20) as server:
+        answers = [_curl(command, server) for command in _blocks("bash")[2].split("\n\n")]
+    assert [message["body"]["status"] for message in json.loads(answers[1])["messages"]] == ["in_progress", "completed"]
+
+
+def test_the_clock_commands_work():
+    with MockServer() as server:
+        stopped, moved = (json.loads(_curl(line, server)) for line in _blocks("bash")[3].strip().split("\n"))
+    assert (stopped["mode"], moved["now"]) == ("manual", round(stopped["now"] + 30, 6))
+
+
+def test_the_python_examples_work(tmp_path):
+    fixture, alone = _blocks("python")
+    (tmp_path / "test_shown.py").write_text(fixture)
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    ended = subprocess.run(run, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert "1 passed" in ended.stdout, ended.stdout
+    ended = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True, timeout=60)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+ sk-test\n", ended.stdout)
+
+
+def test_every_model_and_only_they_are_in_the_table():
+    assert set(re.findall(r"^\| `(kirin_\w+)` \|", README, re.MULTILINE)) == set(discover())
+
+
+def test_every_command_and_flag_named_exists():
+    text = subprocess.run(
+        [sys.executable, "-m", "mock_server", "serve", "--help"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    for named in set(re.findall(r"`(--[a-z-]+)", README)) - {"--help"}:
+        assert named in text, named
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"make ([a-z]+)", README)):
+        if target in {"demo", "test", "serve", "lint", "bench"}:
+            assert f"\n{target}:" in makefile
