@@ -26,8 +26,7 @@ BODY = {"model": "kirin_v1_t2v", "prompt": "A red apple rolls down a wooden tabl
 HEADERS = {"Authorization": "Bearer bench", "Content-Type": "application/json"}
 COMMANDS = {
     "kirin-mock": [sys.executable, "-m", "mock_server", "serve", "--port", "{port}"],
-    "starlette": [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "limit:app", "--port", "{port}"]
-    + ["--log-level", "warning"],
+    "starlette": f"{sys.executable} -m uvicorn --app-dir {HERE} limit:app --port {{port}} --log-level warning".split(),
 }
 
 

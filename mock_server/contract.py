@@ -144,20 +144,21 @@ class Judge:
         return Reading(params, metadata if isinstance(metadata, dict) and "input" in body else {}, violations)
 
     def _check_shape(self, body: Json) -> None:
-        endpoint = self.endpoint
-        right = shape_example(endpoint.shape, endpoint.model)
-        beside = [name_of(name) for name in body if name not in {"model", "data"}]
-        message = None
-        if endpoint.shape == "flat":
-            if "data" in body:
-                message = f"data is not how {endpoint.model} takes its parameters; send {right}"
-        elif not isinstance(body.get("data"), dict):
-            fault = "must be an object" if "data" in body else "is required"
-            message = f"data {fault}: {endpoint.model} takes its parameters inside it; send {right}"
-        elif beside:
-            message = f"{', '.join(beside)} must stand inside data, not beside it; send {right}"
+        message = self._wrong_shape(body)
         if message is not None:
             raise TaskRejected([Violation("data", message, Mistake.OTHER, "shape")])
+
+    def _wrong_shape(self, body: Json) -> str | None:
+        model, shape = self.endpoint.model, self.endpoint.shape
+        if shape == "flat":
+            wrong = f"data is not how {model} takes its parameters" if "data" in body else None
+        elif not isinstance(body.get("data"), dict):
+            fault = "must be an object" if "data" in body else "is required"
+            wrong = f"data {fault}: {model} takes its parameters inside it"
+        else:
+            beside = ", ".join(name_of(name) for name in body if name not in {"model", "data"})
+            wrong = f"{beside} must stand inside data, not beside it" if beside else None
+        return f"{wrong}; send {shape_example(shape, model)}" if wrong is not None else None
 
     def _field_violations(
         self, validator: jsonschema_rs.Draft202012Validator, body: Json, prefix: Path

@@ -33,16 +33,18 @@ class ImageFetcher:
 
         The address the call came in on is this server's own, whatever its Host header says.
         """
-        server = call.scope.get("server")
-        own = (*self._own_hosts, server[0]) if server else self._own_hosts
-        policy = ANYWHERE if self._mode == "always" else AddressPolicy(own, HINT)
 
         async def fetch(url: str, limits: Limits) -> bytes | None:
             if self._mode == "never" or (self._mode == "local" and not _is_local(url, base_url)):
                 return None
-            return await self._fetch(url, limits, policy)
+            return await self._fetch(url, limits, self._policy(call))
 
         return fetch
+
+    def _policy(self, call: Call) -> AddressPolicy:
+        server = call.scope.get("server")
+        own = (*self._own_hosts, server[0]) if server else self._own_hosts
+        return ANYWHERE if self._mode == "always" else AddressPolicy(own, HINT)
 
     async def _fetch(self, url: str, limits: Limits, policy: AddressPolicy) -> bytes:
         try:

@@ -15,6 +15,8 @@ Log = Callable[[Call, Answer], None]
 
 
 def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
