@@ -13,6 +13,7 @@ import httpx
 
 from mock_server.clock import MANUAL, Pace, pause
 from mock_server.errors import MissingExtra, UsageError
+from mock_server.media.clip import clip_of
 from mock_server.resources import resource
 from mock_server.serve import require_folder
 from mock_server.settings import load
@@ -121,8 +122,18 @@ class Demo:
         show(1.0, "rendering")
         path = self._out / f"{model}.mp4"
         path.write_bytes(self._client.get(task["output"][0]["content"][0]["url"]).raise_for_status().content)
+        video = Video(model, path, *probe(path), callbacks=news)
+        self._require_promised(made["id"], video)
         show(1.0, f"saved, {news} callbacks")
-        return Video(model, path, *probe(path), callbacks=news)
+        return video
+
+    def _require_promised(self, task_id: str, video: Video) -> None:
+        """Raise DemoFailed unless the file is, as read back, what was promised for its task."""
+        task = self._server.task(task_id)
+        promised = clip_of(self._server.built.service.judges[task.model].endpoint, task)
+        wanted = (promised.seconds, promised.width, promised.height, promised.fps)
+        if (got := (video.seconds, video.width, video.height, video.fps)) != wanted:
+            raise DemoFailed(f"{video.path} is {got} and not {wanted} (seconds, width, height, frames per second)")
 
     def _call(self, method: str, path: str, **content: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._server.api_key}"}
@@ -198,9 +209,9 @@ def _show(progress: Progress, bar: TaskID, done: float, state: str) -> None:
 
 
 def _print_table(console: Console, videos: list[Video]) -> None:
-    table = Table("model", "video", "seconds", "size", "fps", "callbacks", box=None, header_style="bold")
+    table = Table("video", "seconds", "size", "fps", "callbacks", box=None, header_style="bold")
     for video in videos:
         size = f"{video.width}x{video.height}"
-        table.add_row(video.model, video.path.name, f"{video.seconds:g}", size, f"{video.fps:g}", str(video.callbacks))
+        table.add_row(video.path.name, f"{video.seconds:g}", size, f"{video.fps:g}", str(video.callbacks))
     console.print(table)
     console.print(f"{len(videos)} videos saved in {videos[0].path.parent.resolve()}; make serve keeps a server running")
