@@ -15,8 +15,6 @@ from mock_server.timeline import Snapshot, Status
 from mock_server.web.http import Answer, Call, bearer, json_answer, read_json, require_json
 
 TASK_PATH = "/model/v1/generation/task/"
-_NO_KEY = "send Authorization: Bearer YOUR_API_KEY"
-_WRONG_KEY = "this API key is not one of those the server was started with"
 _FIRST = Snapshot(Status.QUEUED, 0)
 
 
@@ -38,17 +36,22 @@ class Generation:
         self._fetch = fetch
         self._base_url = base_url
 
-    def _refusal(self, key: str | None) -> str | None:
-        """Why a key is not good, or None when it is."""
+    def _key(self, call: Call) -> str:
+        """The API key of a call. Raises GatewayError when there is none, or a wrong one."""
+        key = bearer(call)
         if key is None:
-            return _NO_KEY
-        return _WRONG_KEY if self._keys and key not in self._keys else None
+            raise GatewayError(Trouble.UNAUTHENTICATED, "send Authorization: Bearer YOUR_API_KEY")
+        if self._keys and key not in self._keys:
+            told = "this API key is not one of those the server was started with"
+            raise GatewayError(Trouble.UNAUTHENTICATED, told)
+        return key
 
     async def submit(self, call: Call) -> Answer:
         """Make a task."""
-        key = bearer(call)
-        if key is None or (self._keys and key not in self._keys):
-            return await self._unauthenticated(call, self._refusal(key) or _NO_KEY)
+        try:
+            key = self._key(call)
+        except GatewayError as refusal:
+            return await self._unauthenticated(call, refusal)
         require_json(call)
         body = read_json(await call.body(self._max_body))
         endpoint = self._endpoint(body)
@@ -66,10 +69,7 @@ class Generation:
 
     async def poll(self, call: Call) -> Answer:
         """Show a task."""
-        key = bearer(call)
-        if key is None or (self._keys and key not in self._keys):
-            raise GatewayError(Trouble.UNAUTHENTICATED, self._refusal(key) or _NO_KEY)
-        world, task = await self._service.find(key, call.path[len(TASK_PATH) :])
+        world, task = await self._service.find(self._key(call), call.path[len(TASK_PATH) :])
         return Answer(200, orjson.dumps(self._service.answer(task, world.clock.now(), self._base_url(call))))
 
     def _endpoint(self, body: Any) -> Endpoint:
@@ -87,14 +87,16 @@ class Generation:
             raise GatewayError(Trouble.NOT_FOUND, f"model {model[:60]!r} is not served here; model is one of {known}")
         return judge.endpoint
 
-    async def _unauthenticated(self, call: Call, why: str) -> Answer:
+    async def _unauthenticated(self, call: Call, refusal: GatewayError) -> Answer:
         """401, in the words of the model if the body names one whose document has a code for this."""
         try:
             require_json(call)
             endpoint = self._endpoint(read_json(await call.body(self._max_body)))
         except GatewayError:
-            raise GatewayError(Trouble.UNAUTHENTICATED, why) from None
+            raise refusal from None
         code = endpoint.errors.unauthenticated
         if code is None:
-            raise GatewayError(Trouble.UNAUTHENTICATED, why)
-        return json_answer(failed_body(endpoint, code, why), 401)
+            raise refusal
+        answered = json_answer(failed_body(endpoint, code, refusal.message), 401)
+        answered.note = f"{endpoint.model} {code}: {refusal.message}"
+        return answered
