@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -80,7 +80,9 @@ class ContentOf(Protocol):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """All that makes one model different from another. ``effort`` is how long it takes beside the quickest task."""
+    """All that makes one model different from another. ``example`` is a set of parameters
+    that shows what it is for.
+    """
 
     model: str
     short: str
@@ -95,6 +97,7 @@ class Endpoint:
     clip: Callable[[Json, Pictures], ClipFormat]
     images: tuple[ImageParameter, ...] = ()
     foresee: Callable[[Json, Pictures], Failure | None] = lambda _params, _pictures: None
+    example: Json = field(default_factory=dict)
     facts: tuple[tuple[str, str, Evidence], ...] = ()
 
     @cached_property

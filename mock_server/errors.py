@@ -77,5 +77,7 @@ class MissingExtra(UsageError):
     """Something was asked for that an optional part of the package does."""
 
     def __init__(self, wanted: str, extra: str) -> None:
-        super().__init__(f"{wanted} needs an optional part: pip install 'kirin-mock[{extra}]'")
+        super().__init__(
+            f"{wanted} needs an optional part: pip install 'kirin-mock[{extra}]', or '.[{extra}]' in a checkout"
+        )
         self.extra = extra

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mock_server.contract import component_name, components
+from mock_server.contract import component_name, components, documented_body
 from mock_server.endpoint import Endpoint
 from mock_server.version import __version__
 
@@ -63,7 +63,12 @@ def _submit(known: list[Endpoint]) -> Json:
         "x-source": "wire#1",
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"anyOf": [_ref(name) for name in bodies]}}},
+            "content": {
+                "application/json": {
+                    "schema": {"anyOf": [_ref(name) for name in bodies]},
+                    "examples": {endpoint.model: {"value": documented_body(endpoint)} for endpoint in known},
+                }
+            },
         },
         "responses": {
             "200": {

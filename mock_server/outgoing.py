@@ -54,6 +54,13 @@ class AddressPolicy:
             except ValueError:
                 self._names.add(entry.lower().rstrip("."))
 
+    def check_name(self, host: str) -> None:
+        """Raise TargetRefused for a name that no address could make allowed, so that it is never looked up."""
+        name = host.lower().rstrip(".")
+        local = name == "localhost" or name.endswith(".localhost")
+        if not (local or self._any or self._networks or name in self._names):
+            raise TargetRefused(f"{host} is not on this machine; allow it with {self._hint.replace('HOST', host)}")
+
     def check(self, address: Address, host: str) -> None:
         """Raise TargetRefused unless ``address``, written as ``host``, may be talked to."""
         mapped = getattr(address, "ipv4_mapped", None)
@@ -69,7 +76,7 @@ class AddressPolicy:
         )
 
 
-async def resolve(url: str) -> tuple[list[Address], Any]:
+async def resolve(url: str, policy: AddressPolicy) -> tuple[list[Address], Any]:
     """The addresses behind a URL's host and the URL's parts. Raises TargetRefused or Unreachable."""
     try:
         parts = urlsplit(url)
@@ -81,7 +88,7 @@ async def resolve(url: str) -> tuple[list[Address], Any]:
     try:
         return [ipaddress.ip_address(host)], parts
     except ValueError:
-        pass
+        policy.check_name(host)
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port or 80, type=socket.SOCK_STREAM)
@@ -152,7 +159,7 @@ class Outgoing:
         """
         if self._own is not None and url.partition("://")[2].partition("/")[0] == self._own:
             return Target(url, self._own, self._own)
-        addresses, parts = await resolve(url)
+        addresses, parts = await resolve(url, policy)
         for address in addresses:
             policy.check(address, parts.hostname)
         # A name often has both ::1 and 127.0.0.1, and most local programs listen on the latter only.

@@ -27,8 +27,8 @@ class Rule:
     ``paths`` are the parameters it speaks of, the one to name first. ``trigger`` is the parameter whose presence makes
     the rule apply (None: it always applies). ``owner`` is the object parameter the rule lives in (None: the top).
     ``unless`` is a schema under which the rule does not apply. ``message`` is a whole sentence that names the
-    parameter, what was wrong and what is right; with ``each`` set, every value that breaks the schema is told by
-    itself.
+    parameter, what was wrong and what is right, and ``explain`` adds what these parameters have; with ``each`` set,
+    every value that breaks the schema is told by itself.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Rule:
     trigger: str | None = None
     schema: Json | None = None
     predicate: Callable[[Json], bool] | None = None
+    explain: Callable[[Json], str] | None = None
     owner: str | None = None
     unless: Json | None = None
     each: bool = False
@@ -76,7 +77,8 @@ class Rule:
         if self.holds(params):
             return []
         if not self.each:
-            return [Violation(self.paths[0], self.message, self.mistake, self.id)]
+            told = self.message if self.explain is None else f"{self.message}; {self.explain(self._subject(params))}"
+            return [Violation(self.paths[0], told, self.mistake, self.id)]
         prefix = [] if self.owner is None else [self.owner]
         found = []
         for error in self._told_each.iter_errors(self._subject(params)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -10,7 +11,9 @@ from urllib.parse import urlsplit
 from mock_server.callback import Courier, after_attempt
 from mock_server.clock import Clock
 from mock_server.stores import Store
-from mock_server.task import Delivery, Task
+from mock_server.task import Delivery, DeliveryState, Task
+
+logger = logging.getLogger("kirin-mock")
 
 Render = Callable[[Task, float], bytes]
 
@@ -87,6 +90,9 @@ class Scheduler:
             outcome = await self._courier.carry(url, delivery, body, self._clock.now())
         self.attempted += 1
         settled = after_attempt(delivery, outcome)
+        if settled.state in {DeliveryState.REFUSED, DeliveryState.GIVEN_UP}:
+            why = outcome.attempt.error or f"the last answer was {outcome.attempt.status}"
+            logger.warning("callback of task %s (%s) is %s: %s", delivery.task_id, delivery.status, settled.state, why)
         await self._store.settle(settled, self._clock.now())
 
     def _lane(self, url: str) -> asyncio.Semaphore:

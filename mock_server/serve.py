@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from mock_server.errors import UsageError
+from mock_server.errors import MissingExtra, UsageError
 from mock_server.settings import Settings
 from mock_server.version import __version__
 from mock_server.web.app import create_app
@@ -21,9 +22,13 @@ from mock_server.web.serving import LiveServer, listen, url_of
 def serve(settings: Settings) -> int:
     """Serve until interrupted."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    if settings.log_format == "off":
+        logging.getLogger("kirin-mock").setLevel(logging.ERROR)
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it tells of every connection it ends at the end
     require_folder(settings.media_dir, "--media-dir")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, ending):
+            signal.signal(getattr(signal, ending), _interrupt)
     try:
         with listen(settings) as listening:
             url = url_of(settings, listening)
@@ -62,11 +67,13 @@ def _block(settings: Settings, url: str) -> str:
     key = settings.api_key[0] if settings.api_key else "sk-test"
     shown_key = "$KEY" if settings.api_key else key
     keys = f"{len(settings.api_key)} accepted" if settings.api_key else "any key is good"
+    without_video = [] if find_spec("av") is not None else [f"note  {MissingExtra('making videos', 'video')}"]
     return os.linesep.join(
         [
+            *without_video,
             f"kirin-mock {__version__} on {url}  (profile {settings.profile}, clock {settings.speed.mode}, {keys})",
             f"docs  {url}/docs",
-            f"try   curl -s {url}/model/v1/generation -H 'Authorization: Bearer {shown_key}'"
+            f'try   curl -s {url}/model/v1/generation -H "Authorization: Bearer {shown_key}"'
             " -H 'Content-Type: application/json'"
             """ -d '{"model": "kirin_v1_t2v", "prompt": "A red apple on a table"}'""",
         ]

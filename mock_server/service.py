@@ -203,7 +203,7 @@ def answer(endpoint: Endpoint, task: Task, snapshot: Snapshot, base_url: str) ->
         "id": task.id,
         "model": task.model,
         "status": _SHOWN.get(snapshot.status, snapshot.status.value),
-        "progress": snapshot.progress,
+        "progress": snapshot.progress if 0 < snapshot.progress < 1 else int(snapshot.progress),
         "created_at": int(task.created_at),
     }
     if task.external_id is not None:

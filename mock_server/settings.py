@@ -14,6 +14,7 @@ from mock_server.callback import secret_key
 from mock_server.clock import MANUAL, Pace
 from mock_server.errors import UsageError
 from mock_server.scenario import Profile
+from mock_server.wording import nearest
 
 ENVIRONMENT_PREFIX = "KIRIN_MOCK_"
 
@@ -125,6 +126,18 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
             values[name], named[name] = given[name], flag(name)
         elif environment.get(variable):
             values[name], named[name] = environment[variable], variable
+    return _made(values, named)
+
+
+def of_keywords(given: Mapping[str, Any]) -> Settings:
+    """Settings from the keywords of MockServer. Raises UsageError naming the culprit."""
+    for name in given:
+        if name not in Settings.model_fields:
+            raise UsageError(f"{name} is not a setting{nearest(name, Settings.model_fields)}")
+    return _made(given, {name: name for name in given})
+
+
+def _made(values: Mapping[str, Any], named: Mapping[str, str]) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as invalid:

@@ -42,6 +42,12 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
     ("`callback_url` must be an http or https URL, `external_task_id` must not be empty.", "wire#4", "assumed"),
     ("An empty list of `element_list` or `dynamic_masks` is accepted.", "wire#4", "assumed"),
     ("With a `type` other than simple, `config` is ignored: its values must be numbers, no more.", "wire#4", "assumed"),
+    (
+        "A task is queued before it runs; on the generation paths a queued task reads as in_progress.",
+        "wire#6",
+        "assumed",
+    ),
+    ("`watermark_info` changes neither the number of videos nor the video.", "wire#4", "assumed"),
     ("A callback is posted whenever the status changes.", "all#callback_url", "documented"),
     ("That is when a task starts running, and when it ends.", "wire#5", "assumed"),
     ("A callback's body is the task as the poll shows it at that moment.", "wire#5", "assumed"),

@@ -61,7 +61,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     import difflib
 
     names = list(known)
-    close = difflib.get_close_matches(name[:100].lower(), names, n=1, cutoff=0.5)
+    meant = name[:100].lower()
+    close = (
+        difflib.get_close_matches(meant, names, n=1, cutoff=0.8)
+        or [one for one in names if meant in one.split("_")]
+        or difflib.get_close_matches(meant, names, n=1, cutoff=0.5)
+    )
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(names)}"
 
 
@@ -86,7 +91,7 @@ def _not_a_url(kind: Any, value: Any) -> str:
 
 _SENTENCES: dict[type, Callable[[Any, Any], str]] = {
     _Kinds.Type: _wrong_type,
-    _Kinds.Enum: lambda kind, value: f"must be one of {', '.join(map(shown, kind.options))}, not {shown(value)}",
+    _Kinds.Enum: lambda kind, value: f"must be one of {', '.join(map(shown, kind.options))}, not {_as_told(value)}",
     _Kinds.Constant: lambda kind, value: f"must be {shown(kind.expected_value)}, not {shown(value)}",
     _Kinds.MaxLength: lambda kind, value: f"must be at most {kind.limit} characters, not {len(value)}",
     _Kinds.MinLength: _too_short,
@@ -97,6 +102,11 @@ _SENTENCES: dict[type, Callable[[Any, Any], str]] = {
     _Kinds.Pattern: _not_a_url,
     _Kinds.Format: _not_a_url,
 }
+
+
+def _as_told(value: Any) -> str:
+    """A value where a string was wanted: another kind of value is named as such."""
+    return shown(value) if isinstance(value, str) else type_shown(value)
 
 
 def _plain(limit: Any) -> str:

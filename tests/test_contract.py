@@ -107,8 +107,14 @@ def test_it_is_served_with_a_page_to_read(manual_server, http):
     assert http.get(manual_server.url + "/openapi.json").json() == json.loads(json.dumps(CONTRACT))
     page = http.get(manual_server.url + "/", follow_redirects=True)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    for model in ENDPOINTS:
-        assert model in page.text
+    wanted = [
+        "dynamic_masks[].trajectories[].x",
+        "camera_control.config.zoom",
+        "multi_prompt[].index",
+        "image_list[].image",
+    ]
+    for shown in [*ENDPOINTS, *wanted, "at least 300 pixels", "40001"]:
+        assert shown in page.text, shown
 
 
 def test_the_answers_of_the_server_fit_the_contract(manual_server, http, values, fresh_key):
@@ -126,3 +132,14 @@ def test_the_answers_of_the_server_fit_the_contract(manual_server, http, values,
         shown = http.get(f"{manual_server.url}/model/v1/generation/task/{made['id']}", headers=world).json()
         assert task_schema.is_valid(shown), shown
         assert not task_schema.is_valid({**shown, "surprise": 1})
+
+
+def test_every_example_is_accepted_and_published(manual_server, http):
+    published = CONTRACT["paths"]["/model/v1/generation"]["post"]["requestBody"]["content"]["application/json"][
+        "examples"
+    ]
+    assert published.keys() == ENDPOINTS.keys()
+    for example in published.values():
+        headers = {"Authorization": "Bearer examples"}
+        answer = http.post(f"{manual_server.url}/model/v1/generation", json=example["value"], headers=headers)
+        assert answer.status_code == 200, answer.text

@@ -48,7 +48,9 @@ def test_the_callback_commands_work():
 def test_the_clock_commands_work():
     with MockServer() as server:
         stopped, moved = (json.loads(_curl(line, server)) for line in _blocks("bash")[3].strip().split("\n"))
+        running = json.loads(_curl(_blocks("bash")[4], server))
     assert (stopped["mode"], moved["now"]) == ("manual", round(stopped["now"] + 30, 6))
+    assert running["mode"] == "real"
 
 
 def test_the_python_examples_work(tmp_path):

@@ -17,7 +17,6 @@ UP_TO_10MB = 10 * MIB
 
 MAX_PROMPT = 2500
 CAMERA_AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
-_BOUNDS = {"minimum": -10, "maximum": 10}
 _AXIS_MEANING = {
     "horizontal": "Moves along the x axis; negative is left.",
     "vertical": "Moves along the y axis; negative is down.",
@@ -111,36 +110,17 @@ def closing_parameters(doc: str) -> tuple[Parameter, ...]:
 
 def camera_parameter(doc: str, types: tuple[str, ...]) -> Parameter:
     """Camera movement, one object."""
-    bounds = number(-10, 10) if types == ("simple",) else {"type": "number"}
-    axes = {axis: {**bounds, "description": meaning} for axis, meaning in _AXIS_MEANING.items()}
+    axes = {axis: {"type": "number", "description": meaning} for axis, meaning in _AXIS_MEANING.items()}
     return Parameter(
         "camera_control",
         record({"type": choice(*types), "config": record(axes)}, ["type"]),
         f"{doc}#camera_control",
-        "How the camera moves; left out, the model decides.",
+        "How the camera moves; left out, the model decides. config is for type simple.",
     )
 
 
-def camera_rules(doc: str, types: tuple[str, ...]) -> tuple[Rule, ...]:
+def camera_rules(doc: str) -> tuple[Rule, ...]:
     """Type simple wants a config within bounds in which exactly one axis moves; the other types ignore config."""
-    if types == ("simple",):
-        return (_one_axis(doc, None),)
-    named = {"properties": {"type": {"enum": [name for name in types if name != "simple"]}}}
-    bounds = Rule(
-        id=f"{doc}-camera-range",
-        paths=("camera_control.config",),
-        message="each value of camera_control.config must be from -10 to 10 when camera_control.type is simple",
-        source=f"{doc}#camera_control.config",
-        owner="camera_control",
-        trigger="type",
-        schema={"properties": {"config": {"properties": dict.fromkeys(CAMERA_AXES, _BOUNDS)}}},
-        unless=named,
-        each=True,
-    )
-    return (_one_axis(doc, named), bounds)
-
-
-def _one_axis(doc: str, unless: Json | None) -> Rule:
     only_one = [
         {
             "required": [axis],
@@ -148,16 +128,28 @@ def _one_axis(doc: str, unless: Json | None) -> Rule:
         }
         for axis in CAMERA_AXES
     ]
-    return Rule(
-        id=f"{doc}-camera-one-axis",
-        paths=("camera_control.config",),
-        message="camera_control.config must move exactly one of "
-        f"{', '.join(CAMERA_AXES)} (a value other than 0) when camera_control.type is simple",
-        source=f"{doc}#camera_control.config",
-        owner="camera_control",
-        trigger="type",
-        schema={"required": ["config"], "properties": {"config": {"anyOf": only_one}}},
-        unless=unless,
+    within = {axis: {"minimum": -10, "maximum": 10} for axis in CAMERA_AXES}
+
+    def rule(name: str, message: str, schema: Json, *, each: bool = False) -> Rule:
+        return Rule(
+            id=f"{doc}-camera-{name}",
+            paths=("camera_control.config",),
+            message=f"camera_control.config {message} when camera_control.type is simple",
+            source=f"{doc}#camera_control.config",
+            owner="camera_control",
+            trigger="type",
+            schema=schema,
+            unless={"properties": {"type": {"not": {"const": "simple"}}}},
+            each=each,
+        )
+
+    return (
+        rule(
+            "one-axis",
+            f"must move exactly one of {', '.join(CAMERA_AXES)} (a value other than 0)",
+            {"required": ["config"], "properties": {"config": {"anyOf": only_one}}},
+        ),
+        rule("range", "has values from -10 to 10 only", {"properties": {"config": {"properties": within}}}, each=True),
     )
 
 

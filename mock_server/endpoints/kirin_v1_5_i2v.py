@@ -103,7 +103,7 @@ ENDPOINT = Endpoint(
         *_brush_rules("dynamic_masks"),
         common.excludes(DOC, "dynamic_masks", "camera_control", "camera_control"),
         *_brush_rules("camera_control"),
-        *common.camera_rules(DOC, CAMERA_TYPES),
+        *common.camera_rules(DOC),
     ),
     errors=ErrorTable(
         codes=(
@@ -138,6 +138,17 @@ ENDPOINT = Endpoint(
         ImageParameter(("dynamic_masks", "*", "mask"), common.any_aspect(common.LESS_THAN_10MB)),
     ),
     foresee=_foresee,
+    example={
+        "image": "https://pictures.example.com/lake.jpg",
+        "prompt": "The balloon drifts to the left",
+        "mode": "pro",
+        "dynamic_masks": [
+            {
+                "mask": "https://pictures.example.com/balloon.png",
+                "trajectories": [{"x": 840, "y": 520}, {"x": 300, "y": 560}],
+            }
+        ],
+    },
     facts=(
         (
             "Videos have as many pixels as 1280x720, 30 fps, the aspect of image, else image_tail.",

@@ -73,6 +73,14 @@ ENDPOINT = Endpoint(
     },
     clip=_clip,
     images=(ImageParameter(("image_list", "*", "image"), common.with_aspect(common.UP_TO_10MB)),),
+    example={
+        "image_list": [
+            {"image": "https://pictures.example.com/boat.png"},
+            {"image": "https://pictures.example.com/lake.jpg"},
+        ],
+        "prompt": "The boat drifts into the valley",
+        "aspect_ratio": "1:1",
+    },
     facts=(
         ("Videos are 720p at 24 fps: 1280x720 at 16:9, 720x1280 at 9:16, 960x960 at 1:1.", "multi#mode", "assumed"),
         ("image_list has at least one image.", "multi#image_list", "assumed"),

@@ -53,7 +53,7 @@ ENDPOINT = Endpoint(
     rules=(
         common.needs(DOC, "camera_control", "mode", "std", default=True),
         common.needs(DOC, "camera_control", "duration", "5", default=True),
-        *common.camera_rules(DOC, CAMERA_TYPES),
+        *common.camera_rules(DOC),
     ),
     errors=ErrorTable(
         codes=(
@@ -70,6 +70,12 @@ ENDPOINT = Endpoint(
     content=_content,
     content_schema={"type": {"const": "video"}, "url": {"type": "string", "format": "uri"}},
     clip=_clip,
+    example={
+        "prompt": "A paper boat sets out at first light",
+        "duration": "5",
+        "aspect_ratio": "16:9",
+        "camera_control": {"type": "simple", "config": {"pan": 6}},
+    },
     facts=(
         ("Videos are 720p at 30 fps in both modes.", "t2v#notes", "documented"),
         ("720p is 1280x720 at 16:9, 720x1280 at 9:16 and 960x960 at 1:1.", "t2v#aspect_ratio", "assumed"),

@@ -68,6 +68,11 @@ ENDPOINT = Endpoint(
     content_schema={"type": {"const": "video"}, "url": {"type": "string", "format": "uri"}},
     clip=_clip,
     images=(ImageParameter(("image",), common.with_aspect(common.LESS_THAN_10MB)),),
+    example={
+        "image": "https://pictures.example.com/lake.jpg",
+        "prompt": "The sun climbs over the hills",
+        "duration": "10",
+    },
     facts=(
         ("Videos are 720p at 24 fps.", "master#notes", "documented"),
         ("The video has the image's aspect ratio, at as many pixels as 1280x720.", "master#image", "assumed"),

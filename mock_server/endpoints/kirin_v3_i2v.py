@@ -32,10 +32,19 @@ SHOT_BOUNDS = {
 }
 
 
+def _lengths(params: Json) -> tuple[int, int]:
+    """The seconds of all shots together, and of the video."""
+    return sum(int(shot["duration"]) for shot in params["multi_prompt"]), int(params.get("duration", "5"))
+
+
 def _shots_add_up(params: Json) -> bool:
-    if params.get("multi_shot") is not True:
-        return True
-    return sum(int(shot["duration"]) for shot in params["multi_prompt"]) == int(params.get("duration", "5"))
+    shots, video = _lengths(params) if params.get("multi_shot") is True else (0, 0)
+    return shots == video
+
+
+def _sums(params: Json) -> str:
+    shots, video = _lengths(params)
+    return f"the shots add up to {shots}, duration is {video}"
 
 
 def _content(params: Json, task_id: str, url: str) -> dict[str, Any]:
@@ -157,6 +166,7 @@ ENDPOINT = Endpoint(
             source="v3#multi_prompt",
             trigger="multi_prompt",
             predicate=_shots_add_up,
+            explain=_sums,
         ),
     ),
     errors=ErrorTable(
@@ -181,9 +191,20 @@ ENDPOINT = Endpoint(
         ImageParameter(("image",), common.with_aspect(common.UP_TO_10MB)),
         ImageParameter(("image_tail",), common.any_aspect(common.UP_TO_10MB)),
     ),
+    example={
+        "image": "https://pictures.example.com/lighthouse.jpg",
+        "multi_shot": True,
+        "shot_type": "customize",
+        "multi_prompt": [
+            {"index": 1, "prompt": "The light sweeps over the sea", "duration": "2"},
+            {"index": 2, "prompt": "A wave breaks on the rocks", "duration": "3"},
+        ],
+        "mode": "pro",
+    },
     facts=(
         ("Videos are 720p in std and 1080p in pro.", "v3#mode", "documented"),
         ("Videos are 24 fps in the aspect ratio of image, else of image_tail.", "v3#mode", "assumed"),
+        ("Sound changes the price and the time a task takes; the video has no sound track yet.", "v3#sound", "assumed"),
         ("What multi_shot rules out is not judged: its length or number, only its type.", "v3#multi_shot", "assumed"),
         ("A shot needs index, prompt and duration; its index may be any integer.", "v3#multi_prompt", "assumed"),
     ),

@@ -14,7 +14,7 @@ import orjson
 from mock_server.clock import MANUAL, REAL, Pace, moment
 from mock_server.inbox import InboxMessage
 from mock_server.service import World
-from mock_server.settings import Settings
+from mock_server.settings import of_keywords
 from mock_server.task import Delivery, Task
 from mock_server.testing.transport import OwnTransport
 from mock_server.timeline import Failure, Status, Timeline
@@ -33,12 +33,11 @@ class MockServer:
     As a context manager it listens on a free port of this machine, in a thread: ``with MockServer() as kirin:
     Client(kirin.url, kirin.api_key)``. Not entered, ``app`` is an ASGI app that calls itself ``http://kirin.test``.
     Keywords are the settings of ``kirin-mock serve``: ``profile``, ``speed``, ``seed`` and the others. All times are in
-    seconds. Raises pydantic's ValidationError for a wrong setting.
+    seconds. Raises UsageError for a wrong setting.
     """
 
     def __init__(self, **settings: Any) -> None:
-        given = {"port": 0, "log_format": "off", **settings}
-        self.settings = Settings(**given)
+        self.settings = of_keywords({"port": 0, "log_format": "off", **settings})
         self.api_key = self.settings.api_key[0] if self.settings.api_key else "sk-test"
         self._built: Built | None = None
         self._server: LiveServer | None = None

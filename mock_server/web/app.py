@@ -6,6 +6,7 @@ import contextlib
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,8 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         exception_handlers={HTTPException: _answer_http, Exception: _answer_error},
     )
     app.router.redirect_slashes = False
+    if not settings.media_dir:
+        weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
     return Built(app, service, inboxes, clock)
 
 

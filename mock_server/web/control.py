@@ -18,6 +18,7 @@ from mock_server.timeline import Failure, Status, Timeline
 from mock_server.version import __version__
 from mock_server.web.guard import Guard
 from mock_server.web.http import Answer, Call, bearer, json_answer, read_json
+from mock_server.wording import shown
 
 TASKS = "/_mock/tasks/"
 INBOX = "/_mock/inbox/"
@@ -82,8 +83,8 @@ class Control:
             pace = _pace(await _parsed(call, ClockBody))
             for clock in clocks:
                 clock.set_pace(pace)
-        shown = clocks[0]
-        return json_answer({"now": shown.now(), "mode": shown.pace.mode, "speed": shown.pace.speed})
+        first = clocks[0]
+        return json_answer({"now": first.now(), "mode": first.pace.mode, "speed": first.pace.speed})
 
     async def advance(self, call: Call) -> Answer:
         """Move time on; answers when all callbacks due by then have been attempted."""
@@ -143,7 +144,9 @@ class Control:
         status = int(_number(query, "status", 200, least=200, most=599))
         if status in {204, 205, 304}:
             raise GatewayError(Trouble.MALFORMED, f"status {status} has no body, and an inbox answers with one")
-        if inbox.received >= _number(query, "times", float("inf")):
+        asked = call.scope["query_string"].decode("latin-1")
+        alike = sum(message.query == asked for message in inbox.messages) if "times" in query else 0
+        if alike >= _number(query, "times", float("inf")):
             status = 200
         content = await call.body(MAX_BODY)
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in call.scope["headers"]}
@@ -153,7 +156,7 @@ class Control:
                 number=inbox.received,
                 received_at=self._clock_of(call, body).now(),
                 method=call.scope["method"],
-                query=call.scope["query_string"].decode("latin-1"),
+                query=asked,
                 headers=headers,
                 body=body,
                 answered=status,
@@ -261,8 +264,12 @@ async def _parsed(call: Call, wanted: type[Wanted]) -> Wanted:
     try:
         return wanted(**value)
     except ValidationError as invalid:
-        told = [f"{'.'.join(map(str, error['loc']))}: {error['msg'].lower()}" for error in invalid.errors()]
-        raise GatewayError(Trouble.MALFORMED, "; ".join(told)) from None
+        told = [
+            f"{'.'.join(map(str, error['loc']))}: {error['msg'].lower()}, not {shown(error['input'])}"
+            for error in invalid.errors()
+        ]
+        known = ", ".join(wanted.model_fields)
+        raise GatewayError(Trouble.MALFORMED, f"{'; '.join(told)} (known here: {known})") from None
 
 
 def _query(call: Call) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from mock_server.contract import documented_body, image_rules
 from mock_server.endpoint import Endpoint
 from mock_server.endpoints import discover
 from mock_server.web.http import Answer, Call
@@ -17,7 +18,9 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding
 h1{font-size:1.7rem}h2{margin-top:2.5rem;border-top:1px solid #dde2ea;padding-top:1.2rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{text-align:left;padding:.35rem .6rem;vertical-align:top;
 border-bottom:1px solid #e8ecf2}code,pre{font:.86rem ui-monospace,monospace;background:#f3f5f9;border-radius:4px}
-code{padding:.1rem .3rem}pre{padding:.8rem;overflow:auto}.e{color:#66708a;font-size:.8rem}nav a{margin-right:1rem}
+code{padding:.1rem .3rem;overflow-wrap:anywhere}
+div{overflow-x:auto}pre{padding:.8rem;overflow:auto}.e{color:#66708a;font-size:.8rem}
+nav a{margin-right:1rem;display:inline-block}
 @media(prefers-color-scheme:dark){body{background:#141821;color:#dfe4ee}code,pre{background:#1f2531}
 td,th,h2{border-color:#2c3444}a{color:#8ab4ff}}
 """
@@ -45,48 +48,72 @@ def _page() -> bytes:
     endpoints = discover().values()
     links = "".join(f'<a href="#{e.model}">{e.model}</a>' for e in endpoints)
     sections = "".join(_section(endpoint) for endpoint in endpoints)
-    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>kirin-mock</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>
+    return _PAGE.format(style=_STYLE, links=links, sections=sections).encode()
+
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>kirin-mock</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style>
 <h1>kirin-mock</h1><p>Submit with <code>POST /model/v1/generation</code>, poll with
-<code>GET /model/v1/generation/task/{{task_id}}</code>, both with <code>Authorization: Bearer KEY</code>.
-The whole contract: <a href="/openapi.json">openapi.json</a>.</p><nav>{links}</nav>{sections}</html>""".encode()
+<code>GET /model/v1/generation/task/{{task_id}}</code>, both with <code>Authorization: Bearer KEY</code>. The whole
+contract, answers and callbacks included: <a href="/openapi.json">openapi.json</a>.</p>
+<p>Every model also takes <code>{{"model": ..., "input": [{{"params": {{...}}}}]}}</code>. A task has <code>id</code>,
+<code>model</code>, <code>status</code> (<code>in_progress</code>, <code>completed</code> or <code>failed</code>),
+<code>progress</code>, <code>created_at</code> and <code>metadata</code>; when completed <code>output</code> and
+<code>usage</code>, when failed <code>error</code>. With a <code>callback_url</code> it is posted there whenever its
+status changes. Where a body breaks several rules, the message names all of them. An asterisk marks what is
+required.</p>
+<p>Time, tasks and inboxes are steered below <code>/_mock/</code>: <code>GET /_mock/tasks</code>,
+<code>PUT /_mock/clock</code>, <code>POST /_mock/clock/advance</code>,
+<code>POST /_mock/tasks/{{id}}/complete</code>, <code>/fail</code>, <code>/hold</code>, <code>/release</code>,
+<code>/_mock/inbox/{{name}}</code>, <code>POST /_mock/reset</code>.</p>
+<nav>{links}</nav>{sections}</html>"""
 
 
 def _section(endpoint: Endpoint) -> str:
-    body = '{"model": "%s", "data": {...}}' if endpoint.shape == "data" else '{"model": "%s", ...}'
-    parameters = "".join(
-        f"<tr><td><code>{parameter.name}</code>{' *' if parameter.required else ''}</td>"
-        f"<td>{escape(_constraints(parameter.schema))}</td><td>{escape(parameter.description)}</td>"
-        f'<td class="e">{parameter.evidence}<br>{escape(parameter.source)}</td></tr>'
+    rows = "".join(
+        _row(parameter.name, parameter.schema, parameter.description, parameter.required, parameter.source)
         for parameter in endpoint.parameters
     )
-    rules = "".join(
-        f'<li>{escape(rule.message)} <span class="e">{escape(rule.source)}</span></li>' for rule in endpoint.rules
-    )
-    codes = "".join(
-        f"<tr><td><code>{row.code}</code></td><td>{escape(row.meaning)}</td></tr>" for row in endpoint.errors.codes
-    )
+    rules = [(rule.message, rule.source) for rule in endpoint.rules]
+    rules += [(rule["says"], rule["x-source"]) for rule in image_rules(endpoint)]
+    listed = "".join(f'<li>{escape(says)} <span class="e">{escape(source)}</span></li>' for says, source in rules)
+    table = endpoint.errors
+    codes = "".join(f"<tr><td><code>{row.code}</code></td><td>{escape(row.meaning)}</td></tr>" for row in table.codes)
+    example = orjson.dumps(documented_body(endpoint), option=orjson.OPT_INDENT_2).decode()
+    content = ", ".join(f"<code>{name}</code>" for name in endpoint.content_schema)
     return (
         f'<h2 id="{endpoint.model}">{escape(endpoint.title)}</h2><p>{escape(endpoint.summary)}</p>'
-        f"<pre>{escape(body % endpoint.model)}</pre>"
-        f"<table><tr><th>parameter<th>values<th>meaning<th>evidence</tr>{parameters}</table>"
-        + (f"<h3>Rules</h3><ul>{rules}</ul>" if rules else "")
-        + (f"<h3>Codes</h3><table>{codes}</table>" if codes else "")
+        f"<pre>{escape(example)}</pre>"
+        f"<div><table><tr><th>parameter<th>values<th>meaning<th>source</tr>{rows}</table></div>"
+        f"<h3>Rules</h3><ul>{listed}</ul><h3>Answers</h3><p>A content item has {content}; an error has "
+        f"<code>code</code> and <code>{table.message_key}</code>.</p><h3>Codes</h3><div><table>{codes}"
+        f"<tr><td><code>{table.other}</code></td><td>any mistake in the body that has no code of its own</td></tr>"
+        "</table></div>"
     )
+
+
+def _row(path: str, schema: Any, description: str, required: bool, source: str) -> str:
+    """A parameter's row, and the rows of all that is inside it."""
+    star = " *" if required else ""
+    row = (
+        f"<tr><td><code>{escape(path)}</code>{star}</td><td>{escape(_constraints(schema))}</td>"
+        f'<td>{escape(description)}</td><td class="e">{escape(source)}</td></tr>'
+    )
+    inside = schema.get("items", schema)
+    path = f"{path}[]" if "items" in schema else path
+    for name, nested in inside.get("properties", {}).items():
+        needed = name in inside.get("required", ())
+        row += _row(f"{path}.{name}", nested, nested.get("description", ""), needed, "")
+    return row
 
 
 def _constraints(schema: Any) -> str:
-    told = ["image: raw base64 or URL" if schema.get("format") == "kirin-image" else schema.get("type", "")]
+    if schema.get("format") == "kirin-image":
+        return "image: raw base64, or an http(s) URL"
+    told = [schema["type"]]
     if "enum" in schema:
-        told = [" | ".join(schema["enum"])]
-    names = {
-        "minLength": "min",
-        "maxLength": "max",
-        "minimum": "min",
-        "maximum": "max",
-        "minItems": "min",
-        "maxItems": "max",
-    }
-    told += [f"{name} {schema[key]}" for key, name in names.items() if key in schema and schema.get("format") is None]
-    told += [f"default {schema['default']}"] if "default" in schema else []
+        told = [" or ".join(f'"{value}"' for value in schema["enum"])]
+    bounds = {"min": ("minLength", "minimum", "minItems"), "max": ("maxLength", "maximum", "maxItems")}
+    told += [f"{word} {schema[key]}" for word, keys in bounds.items() for key in keys if key in schema]
+    told += [f"default {orjson.dumps(schema['default']).decode()}"] if "default" in schema else []
     return ", ".join(told)

@@ -51,7 +51,7 @@ class ImageFetcher:
             target = await self._outgoing.target(url, policy)
             answer = await self._outgoing.send("GET", target, timeout=TIMEOUT, max_bytes=limits.max_bytes + 1)
         except (TargetRefused, Unreachable) as error:
-            raise NotAnImage(f"cannot be fetched: {error}") from None
+            raise NotAnImage(f"cannot be fetched from {url[:100]}: {error}") from None
         if answer.status != 200:
             raise NotAnImage(f"cannot be fetched: {urlsplit(url).netloc} answered {answer.status}")
         if answer.body is None:
