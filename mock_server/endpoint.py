@@ -115,10 +115,6 @@ class Endpoint:
         """The parameters by name."""
         return {parameter.name: parameter for parameter in self.parameters}
 
-    def chosen(self, params: Json, name: str) -> Any:
-        """A parameter's value, or its documented default."""
-        return params.get(name, self.by_name[name].schema.get("default"))
-
 
 def failed_body(endpoint: Endpoint, code: str, message: str) -> dict[str, Any]:
     """A task failure, as a refused submit answers it."""

@@ -24,7 +24,9 @@ except ImportError:
 
 #: How far the view closes in on the picture over the whole clip, and how much larger a drawn card is than the view.
 ZOOM = 0.14
-Image.MAX_IMAGE_PIXELS = 100_000_000
+
+#: A picture of more pixels than this is not decoded; its clip shows a card instead.
+MAX_PIXELS = 60_000_000
 
 
 def render(clip: Clip, picture: bytes | None, path: Path) -> None:
@@ -75,7 +77,8 @@ def _canvas(clip: Clip, picture: bytes | None) -> tuple[Image.Image, Image.Image
     """What the view moves over, and what lies still on top of it."""
     overlay = Image.new("RGBA", (clip.width, clip.height), (0, 0, 0, 0))
     _caption(overlay, clip)
-    if picture is not None:
+    pixels = clip.picture.width * clip.picture.height if clip.picture is not None else 0
+    if picture is not None and pixels <= MAX_PIXELS:
         try:
             with Image.open(io.BytesIO(picture)) as opened:
                 image = opened.convert("RGB")
