@@ -121,6 +121,6 @@ def _seconds_asked(header: str | None, now: float) -> float:
         return 0.0
     try:
         asked = float(header) if header.strip().isdigit() else parsedate_to_datetime(header).timestamp() - now
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(asked, 0.0), 86_400.0)

@@ -222,12 +222,14 @@ class Judge:
         return root.mistake
 
     def _broken_rules(self, params: Json, found: list[Violation]) -> list[Violation]:
-        """The rules between parameters that are broken, but for those that speak of a value already found wrong."""
+        """The rules between parameters that are broken, but for those that speak of, or are set off by,
+        a value already found wrong.
+        """
         wrong = {violation.path for violation in found}
         return [
             violation
             for rule in self.endpoint.rules
-            if rule.schema is not None and not wrong.intersection(rule.paths)
+            if rule.schema is not None and not wrong.intersection((*rule.paths, rule.trigger))
             for violation in rule.violations(params)
         ]
 

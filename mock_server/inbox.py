@@ -37,6 +37,13 @@ class Inbox:
         del self.messages[:-MAX_MESSAGES]
         self._arrival.set()
 
+    def clear(self) -> None:
+        """Forget every message. Whoever waits looks again, at an event that belongs to no loop yet."""
+        self.messages.clear()
+        self.received = 0
+        self._arrival.set()
+        self._arrival = asyncio.Event()
+
     async def wait_for(self, count: int, timeout: float) -> bool:
         """Whether ``count`` messages have arrived, waiting up to ``timeout`` real seconds for them."""
         try:
@@ -62,5 +69,4 @@ class Inboxes:
     def clear(self) -> None:
         """Forget every message; whoever waits goes on waiting."""
         for inbox in self._by_name.values():
-            inbox.messages.clear()
-            inbox.received = 0
+            inbox.clear()

@@ -57,9 +57,10 @@ class AddressPolicy:
     def check_name(self, host: str) -> None:
         """Raise TargetRefused for a name that no address could make allowed, so that it is never looked up."""
         name = host.lower().rstrip(".")
-        local = name == "localhost" or name.endswith(".localhost")
+        local = name in {"localhost", socket.gethostname().lower()} or name.endswith(".localhost")
         if not (local or self._any or self._networks or name in self._names):
-            raise TargetRefused(f"{host} is not on this machine; allow it with {self._hint.replace('HOST', host)}")
+            hint = self._hint.replace("HOST", host)
+            raise TargetRefused(f"{host} is not known to be on this machine; allow it with {hint}")
 
     def check(self, address: Address, host: str) -> None:
         """Raise TargetRefused unless ``address``, written as ``host``, may be talked to."""
@@ -193,7 +194,7 @@ class Outgoing:
                     method,
                     target.url,
                     content=content,
-                    headers={**(headers or {}), "host": target.host_header},
+                    headers={"accept-encoding": "identity", **(headers or {}), "host": target.host_header},
                     extensions={"sni_hostname": target.host},
                 )
                 answer = await client.send(request, stream=True)

@@ -27,8 +27,9 @@ def serve(settings: Settings) -> int:
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it tells of every connection it ends at the end
     require_folder(settings.media_dir, "--media-dir")
     for ending in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, ending):
-            signal.signal(getattr(signal, ending), _interrupt)
+        number = getattr(signal, ending, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks to go on
+            signal.signal(number, _interrupt)
     try:
         with listen(settings) as listening:
             url = url_of(settings, listening)

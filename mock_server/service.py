@@ -171,8 +171,8 @@ class Service:
         self.worlds = {name: world for name, world in self.worlds.items() if world not in ended}
         self._world_of = {task_id: world for task_id, world in self._world_of.items() if world not in ended}
         for world in ended:
+            await world.store.clear()  # first, so that nothing new is begun
             await world.scheduler.stop()
-            await world.store.clear()
         if key is None:
             self._parts.gallery.clear()
 

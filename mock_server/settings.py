@@ -44,7 +44,7 @@ def _listed(value: Any) -> Any:
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
-    if re.search(r"[^!-~]", value) or (parts.port or 1) < 1:  # reading the port raises when it is none
+    if re.search(r"[^!-~]", value) or parts.port == 0:  # reading the port raises when it is none
         raise ValueError("must be printable ASCII without spaces")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be a URL such as http://mock.example:8787")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 
 
 class Status(StrEnum):
@@ -85,8 +86,12 @@ class Timeline:
             current = frame
         return current
 
+    def transitions(self) -> list[Frame]:
+        """The frames at which the status becomes another one, without the first."""
+        return [frame for before, frame in pairwise(self.frames) if frame.status is not before.status]
+
     def changes(self) -> list[Frame]:
-        """The frames at which the status becomes another one, without the first; of several at once, the last."""
+        """The transitions that can be seen from outside: of several at one moment, the last."""
         found: list[Frame] = []
         shown = self.frames[0].status
         for place, frame in enumerate(self.frames[1:], start=1):

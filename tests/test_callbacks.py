@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from mock_server.callback import Outcome, after_attempt, secret_key, signature
+from mock_server.callback import Outcome, _seconds_asked, after_attempt, secret_key, signature
 from mock_server.outgoing import AddressPolicy, TargetRefused
 from mock_server.task import Attempt, Delivery, DeliveryState
 from mock_server.timeline import Status
@@ -127,6 +127,17 @@ def test_retry_after_can_only_make_the_wait_longer(asked, waited):
     assert (after.state, after.due_at) == (DeliveryState.OWED, START + waited)
 
 
+@pytest.mark.parametrize("asked", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "soon", "-5", "1e9", ""])
+def test_a_retry_after_that_says_nothing_is_ignored(asked):
+    assert _seconds_asked(asked, START) == 0.0
+
+
+def test_a_retry_after_may_be_a_date_and_is_bounded():
+    assert _seconds_asked("Thu, 01 Jan 2026 00:01:30 GMT", START) == 90.0
+    assert _seconds_asked("Fri, 01 Jan 2027 00:00:00 GMT", START) == 86_400.0
+    assert _seconds_asked("999999999", START) == 86_400.0
+
+
 def test_redirects_count_as_failures():
     after = after_attempt(_delivery(), Outcome(Attempt(START, 302, None, 0.0)))
     assert after.state is DeliveryState.OWED
@@ -189,8 +200,10 @@ def test_a_task_steered_at_the_very_moment_it_starts_still_tells_its_end():
             await one.advance(0.2)
             await one.call("POST", f"/_mock/tasks/{made['id']}/fail", json={"code": "002001097"})
             await one.advance(100)
-            return [message["body"] for message in await one.news()]
+            shown = (await one.call("GET", f"/_mock/tasks/{made['id']}")).json()
+            return [message["body"] for message in await one.news()], shown
 
-    bodies = asyncio.run(work())
+    bodies, task = asyncio.run(work())
     assert [body["status"] for body in bodies] == ["in_progress", "failed"]
+    assert [change["status"] for change in task["transitions"]] == ["in_progress", "failed"]
     assert bodies[-1]["error"]["code"] == "002001097"

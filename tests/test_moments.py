@@ -9,6 +9,7 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
 from mock_server import MockServer
@@ -139,12 +140,39 @@ def test_whoever_waits_at_an_inbox_goes_on_waiting_through_a_reset():
     assert asyncio.run(through())["count"] == 1
 
 
+def test_a_reset_while_callbacks_go_out_ends_them():
+    async def work():
+        async with drive() as one:
+            for _ in range(6):
+                await one.submit(0)
+            advancing = asyncio.ensure_future(one.call("POST", "/_mock/clock/advance", json={"seconds": 30}))
+            await one.call("GET", "/_mock/inbox/news/messages?wait_for=1&timeout=30")
+            await one.call("POST", "/_mock/reset", headers={"Authorization": ""})  # of all worlds, and the inboxes
+            await advancing
+            return await one.news()
+
+    assert asyncio.run(work()) == []
+
+
+def test_one_inbox_serves_one_loop_after_another():
+    server = MockServer(speed="manual")
+
+    async def work():
+        transport = httpx.ASGITransport(server.app)
+        async with httpx.AsyncClient(transport=transport, base_url=server.url) as client:
+            await client.post("/_mock/reset")
+            waiting = asyncio.ensure_future(client.get("/_mock/inbox/n/messages?wait_for=1&timeout=30"))
+            await client.get("/_mock/health")
+            await client.post("/_mock/inbox/n", json={})
+            return (await waiting).status_code
+
+    assert [asyncio.run(work()) for _ in range(2)] == [200, 200]
+
+
 def test_an_asgi_server_can_be_reset_after_its_loop_has_ended():
     server = MockServer(speed="manual")
 
     async def work():
-        import httpx
-
         transport = httpx.ASGITransport(server.app)
         async with httpx.AsyncClient(transport=transport, base_url=server.url) as client:
             body = {"model": "kirin_v1_t2v", "prompt": "a", "callback_url": server.inbox().url}

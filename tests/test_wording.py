@@ -35,6 +35,8 @@ TOLD = [
       "multi_prompt[0].prompt must be at most 512 characters, not 513"]),
     ("kirin_v3_i2v", {**TAIL, "prompt": "a", "shot_type": "auto",
                       "multi_prompt": [{"index": 1, "prompt": "a" * 513, "duration": "99"}]}, []),
+    ("kirin_v3_i2v", {**TAIL, "multi_shot": "true", "prompt": ""},
+     ['multi_shot must be a boolean, not a string ("true")']),
     ("kirin_v1_5_i2v", {**TAIL, "image": "", "mode": "pro"}, []),
     ("kirin_v1_5_i2v", {"image": "https://pictures.example.com/a.png", "image_tail": ""}, []),
     ("kirin_v1_5_i2v", {"image": "", "image_tail": ""}, ["image or image_tail is required; both are missing"]),

@@ -104,7 +104,7 @@ ENDPOINT = Endpoint(
         common.image_or_tail(DOC),
         Rule(
             id="v3-single-needs-prompt",
-            paths=("prompt",),
+            paths=("prompt", "multi_shot"),
             message="prompt is required and cannot be empty unless multi_shot is true",
             source="v3#prompt",
             schema={"anyOf": [MULTI, {"required": ["prompt"], "properties": {"prompt": {"minLength": 1}}}]},

@@ -219,7 +219,7 @@ class Control:
             "plan": list(task.timeline.frames),
             "failure": task.timeline.failure,
             "transitions": [
-                {"at": frame.at, "status": frame.status} for frame in task.timeline.changes() if frame.at <= now
+                {"at": frame.at, "status": frame.status} for frame in task.timeline.transitions() if frame.at <= now
             ],
             "answer": self._service.answer(task, now, task.base_url),
             "deliveries": [_delivery_shown(delivery) for delivery in await world.store.deliveries(task.id)],
@@ -265,7 +265,8 @@ async def _parsed(call: Call, wanted: type[Wanted]) -> Wanted:
         return wanted(**value)
     except ValidationError as invalid:
         told = [
-            f"{'.'.join(map(str, error['loc']))}: {error['msg'].lower()}, not {shown(error['input'])}"
+            f"{'.'.join(map(str, error['loc']))}: {error['msg'].lower()}"
+            + ("" if error["type"] == "missing" else f", not {shown(error['input'])}")
             for error in invalid.errors()
         ]
         known = ", ".join(wanted.model_fields)

@@ -15,7 +15,7 @@ from mock_server.service import Service
 from mock_server.timeline import Status
 from mock_server.web.http import Answer, Call
 
-RANGE = re.compile(rb"bytes=(?!-(?:,|$))([0-9]*)-([0-9]*)(,.*)?", re.ASCII)
+RANGE = re.compile(rb"bytes=(?!-(?:,|$))([0-9]{0,18})-([0-9]{0,18})(,.*)?", re.ASCII)
 PATH = re.compile(r"/media/([0-9a-f]+)/([0-9]+)\.mp4", re.ASCII)
 
 
