@@ -174,6 +174,27 @@ def test_only_allowed_addresses_are_called(allow, address, allowed):
             policy.check(checked, "hooks.example")
 
 
+@pytest.mark.parametrize(
+    ("allow", "host", "looked_up"),
+    [
+        ((), "localhost", True),
+        ((), "app.localhost", True),
+        ((), "hooks.example", False),
+        (("other.example",), "hooks.example", False),
+        (("hooks.example",), "Hooks.Example.", True),
+        (("10.0.0.0/8",), "hooks.example", True),
+        (("any",), "hooks.example", True),
+    ],
+)
+def test_a_name_that_nothing_could_allow_is_never_looked_up(allow, host, looked_up):
+    policy = AddressPolicy(allow)
+    if looked_up:
+        assert policy.check_name(host) is None
+    else:
+        with pytest.raises(TargetRefused, match="--callback-allow hooks.example"):
+            policy.check_name(host)
+
+
 @pytest.mark.parametrize("first", ["complete", "fail", "hold"])
 def test_steering_tells_the_new_end_and_never_the_planned_one(first):
     async def work():
