@@ -191,7 +191,7 @@ def test_a_name_that_nothing_could_allow_is_never_looked_up(allow, host, looked_
     if looked_up:
         assert policy.check_name(host) is None
     else:
-        with pytest.raises(TargetRefused, match="--callback-allow hooks.example"):
+        with pytest.raises(TargetRefused, match=r"--callback-allow hooks\.example"):
             policy.check_name(host)
 
 
