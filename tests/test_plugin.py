@@ -47,7 +47,7 @@ submit_id = "602ef500cbf5f284ef9e2bd8685095a4"
 def test_a_clients_own_tests_use_one_fixture(pytester):
     pytester.makepyfile(CLIENT_TESTS)
     result = pytester.runpytest_subprocess("-q", "-W", "error", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=3)
+    assert result.parseoutcomes() == {"passed": 3}
 
 
 def test_settings_can_be_changed(pytester):
@@ -64,7 +64,7 @@ def test_settings_can_be_changed(pytester):
             assert kirin.settings.seed == 9
         """
     )
-    pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
+    assert pytester.runpytest_subprocess("-q").parseoutcomes() == {"passed": 1}
 
 
 def test_the_plugin_costs_nothing_until_it_is_used():

@@ -58,6 +58,9 @@ class MockServer:
     @property
     def built(self) -> Built:
         """The parts of a server in use."""
+        return self._require_started()
+
+    def _require_started(self) -> Built:
         if self._built is None:
             raise RuntimeError("this MockServer is not started: use it in a with statement, or take its .app")
         return self._built
@@ -106,9 +109,9 @@ class MockServer:
 
     def run(self, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Run a coroutine where the server runs, and wait for it."""
+        self._require_started()
         loop = self._server.loop if self._server is not None else None
         if loop is None:
-            self.built  # noqa: B018 - raises with a hint when nothing is started
             return asyncio.run(work())
         return asyncio.run_coroutine_threadsafe(work(), loop).result()
 

@@ -158,8 +158,8 @@ def _base_url(settings: Settings) -> Callable[[Call], str]:
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - this handler is registered for nothing else
-    return _as_response(http_answer(error, request.url.path))
+    told = http_answer(error, request.url.path) if isinstance(error, HTTPException) else error_answer(error)
+    return _as_response(told)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
