@@ -21,6 +21,7 @@ from mock_server.task import Attempt, Delivery, DeliveryState
 RETRY_AFTER = (1.0, 5.0, 30.0, 120.0, 600.0)
 TIMEOUT = 10.0
 MAX_ANSWER = 64 * 1024
+MAX_SHOWN = 1000
 SECRET_PREFIX = "whsec_"
 
 
@@ -56,10 +57,13 @@ class Outcome:
 class Courier:
     """Carries deliveries. With several secrets, as during a rotation, each of them signs."""
 
-    def __init__(self, outgoing: Outgoing, policy: AddressPolicy, secrets: Sequence[str] = ()) -> None:
+    def __init__(
+        self, outgoing: Outgoing, policy: AddressPolicy, secrets: Sequence[str] = (), timeout: float = TIMEOUT
+    ) -> None:
         self._outgoing = outgoing
         self._policy = policy
-        self._secrets = tuple(secrets)
+        self._timeout = timeout
+        self.secrets = tuple(secrets)
 
     def headers(self, delivery_id: str, now: float, body: bytes) -> dict[str, str]:
         """The headers of one attempt made at ``now``."""
@@ -70,34 +74,36 @@ class Courier:
             "webhook-id": delivery_id,
             "webhook-timestamp": str(timestamp),
         }
-        if self._secrets:
-            signatures = [signature(secret, delivery_id, timestamp, body) for secret in self._secrets]
+        if self.secrets:
+            signatures = [signature(secret, delivery_id, timestamp, body) for secret in self.secrets]
             headers["webhook-signature"] = " ".join(signatures)
         return headers
 
     async def carry(self, url: str, delivery: Delivery, body: bytes, now: float) -> Outcome:
         """Make one attempt. Never raises for what the other side does."""
         began = stopwatch()
+        headers = self.headers(delivery.id, now, body)
 
-        def attempt(status: int | None, error: str | None) -> Attempt:
-            return Attempt(now, status, error, round(stopwatch() - began, 6))
+        def attempt(status: int | None, error: str | None, answer: bytes = b"") -> Attempt:
+            shown = answer[:MAX_SHOWN].decode("utf-8", "replace")
+            return Attempt(now, status, error, round(stopwatch() - began, 6), headers, shown)
 
         try:
             target = await self._outgoing.target(url, self._policy)
             answer = await self._outgoing.send(
                 "POST",
                 target,
-                timeout=TIMEOUT,
+                timeout=self._timeout,
                 max_bytes=MAX_ANSWER,
                 content=body,
-                headers=self.headers(delivery.id, now, body),
+                headers=headers,
             )
         except TargetRefused as refusal:
             return Outcome(attempt(None, f"refused: {refusal}"), refused=True)
         except Unreachable as error:
             return Outcome(attempt(None, str(error)))
         wait = _seconds_asked(answer.headers.get("retry-after"), now) if answer.status in {429, 503} else 0.0
-        return Outcome(attempt(answer.status, None), wait=wait)
+        return Outcome(attempt(answer.status, None, answer.body or b""), wait=wait)
 
 
 def after_attempt(delivery: Delivery, outcome: Outcome) -> Delivery:
@@ -112,7 +118,16 @@ def after_attempt(delivery: Delivery, outcome: Outcome) -> Delivery:
         return replace(delivery, attempts=attempts, state=DeliveryState.GIVEN_UP)
     wait = max(RETRY_AFTER[len(attempts) - 1], outcome.wait)
     due_at = moment(outcome.attempt.at + wait)
+    attempts = (*delivery.attempts, replace(outcome.attempt, next_at=due_at))
     return replace(delivery, attempts=attempts, state=DeliveryState.OWED, due_at=due_at)
+
+
+def after_replay(delivery: Delivery, outcome: Outcome) -> Delivery:
+    """A delivery that was over, after one more attempt by hand: delivered at last, or as it was."""
+    status = outcome.attempt.status
+    delivered = status is not None and 200 <= status < 300
+    state = DeliveryState.DELIVERED if delivered else delivery.state
+    return replace(delivery, attempts=(*delivery.attempts, outcome.attempt), state=state)
 
 
 def _seconds_asked(header: str | None, now: float) -> float:

@@ -28,14 +28,13 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     from mock_server.settings import ENVIRONMENT_PREFIX, Settings, flag
 
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, ()) else f"; default {_shown(field.default)}"
-        parser.add_argument(
-            flag(name),
-            dest=name,
-            metavar=name.rpartition("_")[2].upper(),
-            action="append" if name in REPEATABLE else "store",
-            help=f"{field.description} [{ENVIRONMENT_PREFIX}{name.upper()}{default}]".replace("%", "%%"),
-        )
+        default = "" if field.default in (None, (), False) else f"; default {_shown(field.default)}"
+        told = f"{field.description} [{ENVIRONMENT_PREFIX}{name.upper()}{default}]".replace("%", "%%")
+        if field.annotation is bool:
+            parser.add_argument(flag(name), dest=name, action="store_const", const=True, help=told)
+            continue
+        metavar, action = name.rpartition("_")[2].upper(), "append" if name in REPEATABLE else "store"
+        parser.add_argument(flag(name), dest=name, metavar=metavar, action=action, help=told)
 
 
 def _shown(default: Any) -> str:

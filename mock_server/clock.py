@@ -75,6 +75,10 @@ class Clock:
             return self._base
         return round(self._base + (time.monotonic() - self._base_real) * speed, 6)
 
+    def outside(self, seconds: float) -> float:
+        """How long ``seconds`` of virtual time take a client; virtual seconds where time stands still."""
+        return seconds / self.pace.speed if self.pace.speed else seconds
+
     def set_pace(self, pace: Pace) -> None:
         """Go on from the present moment at another pace."""
         now = self.now()

@@ -82,6 +82,11 @@ def documented_body(endpoint: Endpoint) -> dict[str, Any]:
     return {"model": endpoint.model, **({"data": params} if endpoint.shape == "data" else params)}
 
 
+def wrapped_body(model: str, params: Any) -> dict[str, Any]:
+    """Bare parameters in the wrapper that every model takes."""
+    return {"model": model, "input": [{"params": params}]}
+
+
 def image_rules(endpoint: Endpoint) -> list[dict[str, str]]:
     """What is asked of a model's images, which only a look at the bytes can tell."""
     return [

@@ -80,8 +80,8 @@ class ContentOf(Protocol):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """All that makes one model different from another. ``example`` is a set of parameters
-    that shows what it is for.
+    """All that makes one model different from another. ``example`` is a set of parameters that shows what it is for,
+    ``queue_content`` a content item as the queue protocol has it.
     """
 
     model: str
@@ -98,6 +98,7 @@ class Endpoint:
     images: tuple[ImageParameter, ...] = ()
     foresee: Callable[[Json, Pictures], Failure | None] = lambda _params, _pictures: None
     example: Json = field(default_factory=dict)
+    queue_content: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item
     facts: tuple[tuple[str, str, Evidence], ...] = ()
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +32,11 @@ class Trouble(StrEnum):
     TIMED_OUT = "timed out"
     DUPLICATE = "duplicate"
     ALREADY_FINISHED = "already finished"
+    NOT_FINISHED = "not finished"
+    CONFLICT = "conflict"
+    NO_BALANCE = "balance used up"
+    RATE_LIMITED = "rate limit"
+    TOO_MANY_RUNNING = "too many running tasks"
     TOO_LARGE = "too large"
     MEDIA_TYPE = "media type"
     BAD_RANGE = "bad range"
@@ -49,13 +55,19 @@ class Violation:
 
 
 class GatewayError(Exception):
-    """A call that cannot be served; answered in the gateway's error shape."""
+    """A call that cannot be served; answered in the gateway's error shape.
 
-    def __init__(self, trouble: Trouble, message: str, *, detail: object = None) -> None:
+    ``detail`` becomes the answer's ``data``, ``headers`` are sent along.
+    """
+
+    def __init__(
+        self, trouble: Trouble, message: str, *, detail: object = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.trouble = trouble
         self.message = message
         self.detail = detail
+        self.headers = headers or {}
 
 
 class TaskRejected(Exception):

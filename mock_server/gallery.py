@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mock_server.blobs import Blobs
 from mock_server.endpoint import Endpoint
 from mock_server.errors import Mistake, Violation
 from mock_server.images import (
@@ -18,7 +19,6 @@ from mock_server.images import (
     inspect,
     is_url,
 )
-from mock_server.pictures import Pictures
 from mock_server.rules import Json
 
 #: Fetches the bytes behind an image URL; None when the URL is to be taken on trust. Raises NotAnImage.
@@ -40,8 +40,8 @@ class Visit:
 class Gallery:
     """Inspects images, and keeps those of accepted bodies."""
 
-    def __init__(self, pictures: Pictures) -> None:
-        self._pictures = pictures
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
 
     async def visit(self, endpoint: Endpoint, params: Json, fetch: Fetch) -> Visit:
         """Look at all images of a body."""
@@ -65,11 +65,11 @@ class Gallery:
     def keep(self, visit: Visit) -> None:
         """Keep the bytes of what was seen."""
         for path, content in visit.contents.items():
-            self._pictures.keep(visit.pictures[path], content)
+            self._blobs.keep(visit.pictures[path].digest, content)
 
     def clear(self) -> None:
         """Forget all."""
-        self._pictures.clear()
+        self._blobs.clear()
 
 
 async def _content(value: str, limits: Limits, fetch: Fetch) -> bytes | None:

@@ -7,12 +7,14 @@ Link-local addresses, where clouds keep their metadata, are refused whatever is 
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
+import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit
 
 if TYPE_CHECKING:
     import httpx
@@ -33,11 +35,14 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to connect: the URL with its host replaced by an address, and the host as it was written."""
+    """Where to connect: the URL with its host replaced by an address, the host as it was written, and what the user
+    and password before it amount to.
+    """
 
     url: str
     host: str
     host_header: str
+    authorization: str | None = None
 
 
 class AddressPolicy:
@@ -57,18 +62,18 @@ class AddressPolicy:
     def check_name(self, host: str) -> None:
         """Raise TargetRefused for a name that no address could make allowed, so that it is never looked up."""
         name = host.lower().rstrip(".")
-        local = name in {"localhost", socket.gethostname().lower()} or name.endswith(".localhost")
-        if not (local or self._any or self._networks or name in self._names):
+        if not (_is_local(host) or self._any or self._networks or name in self._names):
             hint = self._hint.replace("HOST", host)
             raise TargetRefused(f"{host} is not known to be on this machine; allow it with {hint}")
 
     def check(self, address: Address, host: str) -> None:
         """Raise TargetRefused unless ``address``, written as ``host``, may be talked to."""
-        mapped = getattr(address, "ipv4_mapped", None)
-        address = mapped or address
-        if address.is_link_local or address in METADATA:
-            raise TargetRefused(f"{host} is the link-local or metadata address {address}, which is never allowed")
-        if address.is_loopback or self._any or host.lower().rstrip(".") in self._names:
+        for meant in (address, *_embedded(address)):
+            if meant.is_link_local or meant in METADATA:
+                raise TargetRefused(f"{host} is the link-local or metadata address {meant}, which is never allowed")
+        address = getattr(address, "ipv4_mapped", None) or address
+        name = host.lower().rstrip(".")
+        if self._any or name in self._names or (address.is_loopback and _is_local(host)):
             return
         if any(address in network for network in self._networks):
             return
@@ -77,25 +82,93 @@ class AddressPolicy:
         )
 
 
-async def resolve(url: str, policy: AddressPolicy) -> tuple[list[Address], Any]:
-    """The addresses behind a URL's host and the URL's parts. Raises TargetRefused or Unreachable."""
+def literal_address(host: str) -> Address:
+    """The address that a host is, its zone left out. Raises ValueError for a name."""
+    return ipaddress.ip_address(host.partition("%")[0] if ":" in host else host)
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host, as written, means this machine if it means a loopback address."""
+    name = host.lower().rstrip(".")
+    if name in {"localhost", socket.gethostname().lower()} or name.endswith(".localhost"):
+        return True
+    try:
+        return bool(literal_address(host))
+    except ValueError:
+        return False
+
+
+def _embedded(address: Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that an IPv6 address stands for, by any of the ways to write one in the other."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return []
+    packed = address.packed
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if packed[:4] == b"\0d\xff\x9b" or packed[:12] == bytes(12) or packed[8:12] in {b"\0\0\x5e\xfe", b"\2\0\x5e\xfe"}:
+        found.append(ipaddress.IPv4Address(packed[12:]))  # NAT64, IPv4-compatible, ISATAP
+    if packed[:10] == b"\0\0\0\0\0\0\0\0\xff\xff":
+        found.append(ipaddress.IPv4Address(packed[12:]))  # IPv4-translated
+    return [one for one in found if one is not None]
+
+
+#: The addresses of a host and port, as the operating system knows them. Raises OSError or UnicodeError.
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+
+
+async def look_up(host: str, port: int) -> list[str]:
+    """Ask the operating system."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
+
+
+def split(url: str) -> SplitResult:
+    """The parts of a URL that can be called. Raises TargetRefused for one that different readers would read apart."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise TargetRefused(f"not a URL that can be called: {error}") from None
     if parts.scheme.lower() not in {"http", "https"} or not host:
         raise TargetRefused("not a URL that can be called; it must start with http:// or https://")
+    after_bracket = parts.netloc.rpartition("@")[2].partition("]")[2]
+    if "\\" in url or re.search(r"[\x00-\x20\x7f]", url) or (after_bracket and not after_bracket.startswith(":")):
+        raise TargetRefused("not a URL that can be called: it has characters that do not belong in one")
+    return parts
+
+
+async def resolve(parts: SplitResult, policy: AddressPolicy, resolver: Resolver = look_up) -> list[Address]:
+    """The addresses behind a URL's host. Raises TargetRefused or Unreachable."""
+    host = parts.hostname or ""
     try:
-        return [ipaddress.ip_address(host)], parts
+        return [literal_address(host)]
     except ValueError:
         policy.check_name(host)
-    loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, port or 80, type=socket.SOCK_STREAM)
+        found = await resolver(host, parts.port or (443 if parts.scheme.lower() == "https" else 80))
     except (OSError, UnicodeError):
-        raise Unreachable(f"the name {host[:100]} cannot be resolved") from None
-    return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found], parts
+        found = []
+    if not found:
+        raise Unreachable(f"the name {host[:100]} cannot be resolved")
+    return [ipaddress.ip_address(entry.split("%")[0]) for entry in found]
+
+
+def _ascii(host: str) -> str:
+    """A host and port as the Host header takes them."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise TargetRefused("not a URL that can be called: its host is no name") from None
+
+
+def _basic(userinfo: str) -> str | None:
+    if not userinfo:
+        return None
+    return f"Basic {base64.b64encode(unquote(userinfo).encode()).decode()}"
+
+
+def _own_headers(target: Target) -> dict[str, str]:
+    authorization = {"authorization": target.authorization} if target.authorization is not None else {}
+    return {**authorization, "host": target.host_header}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +204,11 @@ class Outgoing:
     server is called in URLs (host and port), a name that nothing resolves.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, own: str | None = None) -> None:
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport | None = None, own: str | None = None, resolver: Resolver = look_up
+    ) -> None:
         self._transport = transport
+        self._resolver = resolver
         self._own = own
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -142,7 +218,7 @@ class Outgoing:
 
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
-            limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)  # bounded for each host
             self._client = httpx.AsyncClient(
                 transport=self._transport,
                 trust_env=False,
@@ -160,16 +236,19 @@ class Outgoing:
         """
         if self._own is not None and url.partition("://")[2].partition("/")[0] == self._own:
             return Target(url, self._own, self._own)
-        addresses, parts = await resolve(url, policy)
+        parts = split(url)
+        host = parts.hostname or ""
+        addresses = await resolve(parts, policy, self._resolver)
         for address in addresses:
-            policy.check(address, parts.hostname)
+            policy.check(address, host)
         # A name often has both ::1 and 127.0.0.1, and most local programs listen on the latter only.
         address = next((one for one in addresses if one.version == 4), addresses[0])
         literal = f"[{address}]" if address.version == 6 else str(address)
         port = f":{parts.port}" if parts.port is not None else ""
         query = f"?{parts.query}" if parts.query else ""
         pinned = f"{parts.scheme.lower()}://{literal}{port}{parts.path or '/'}{query}"
-        return Target(pinned, parts.hostname, parts.netloc.rpartition("@")[2])
+        userinfo, _, written = parts.netloc.rpartition("@")
+        return Target(pinned, host, _ascii(written), _basic(userinfo))
 
     async def send(
         self,
@@ -194,7 +273,7 @@ class Outgoing:
                     method,
                     target.url,
                     content=content,
-                    headers={"accept-encoding": "identity", **(headers or {}), "host": target.host_header},
+                    headers={"accept-encoding": "identity", **(headers or {}), **_own_headers(target)},
                     extensions={"sni_hostname": target.host},
                 )
                 answer = await client.send(request, stream=True)

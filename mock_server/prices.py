@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from mock_server.account import money
 from mock_server.resources import resource
 
 
@@ -24,7 +25,7 @@ def _cost(model: str, mode: str, seconds: str, sound: bool) -> str:
     cost = Decimal(prices["per_second"][mode]) * int(seconds)
     if sound:
         cost *= Decimal(prices["sound_times"])
-    return f"{cost.normalize():f}" if cost >= 1 and cost == cost.to_integral() else f"{cost.quantize(Decimal('0.01'))}"
+    return money(cost)
 
 
 def cost_of(model: str, params: Mapping[str, Any]) -> str:

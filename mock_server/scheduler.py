@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
-from mock_server.callback import Courier, after_attempt
+from mock_server.callback import Courier, after_attempt, after_replay
 from mock_server.clock import Clock
 from mock_server.stores import Store
 from mock_server.task import Delivery, DeliveryState, Task
@@ -18,7 +19,9 @@ logger = logging.getLogger("kirin-mock")
 Render = Callable[[Task, float], bytes]
 
 #: Deliveries under way to one host at once while time runs; under a manual clock one, so that order never varies.
-PER_HOST = 8
+PER_HOST = 64
+#: Those to one host and path, so that a receiver which hangs leaves room for its neighbours.
+PER_RECEIVER = 8
 
 
 class Scheduler:
@@ -32,7 +35,7 @@ class Scheduler:
         self._woken = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
-        self._lanes: dict[tuple[str, bool], asyncio.Semaphore] = {}
+        self._lanes: WeakValueDictionary[tuple[str, str, bool], asyncio.Semaphore] = WeakValueDictionary()
         self._advancing = asyncio.Lock()
         self.attempted = 0
 
@@ -85,23 +88,46 @@ class Scheduler:
         self._under_way.discard(attempt)
         self._woken.set()
 
+    async def replay(self, task: Task, number: int) -> Delivery | None:
+        """Make one more attempt at news that was told before, or is being retried; the delivery as it stands then.
+
+        None when it is under way just now.
+        """
+        claimed = await self._store.claim(task.id, number)
+        if claimed is None or task.callback_url is None:
+            return None
+        body = claimed.body if claimed.body is not None else self._render(task, claimed.tells_of)
+        work = self._attempt(task.callback_url, replace(claimed, body=body), body)
+        attempt = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(attempt)
+        attempt.add_done_callback(self._finished)
+        await asyncio.wait({attempt})
+        self.wake()
+        news = await self._store.deliveries(task.id)
+        return news[number] if number < len(news) else None
+
     async def _attempt(self, url: str, delivery: Delivery, body: bytes) -> None:
-        async with self._lane(url):
+        host, receiver = self._lanes_of(url)
+        async with receiver, host:
             outcome = await self._courier.carry(url, delivery, body, self._clock.now())
         self.attempted += 1
-        settled = after_attempt(delivery, outcome)
+        over = delivery.state in {DeliveryState.DELIVERED, DeliveryState.GIVEN_UP, DeliveryState.REFUSED}
+        settled = after_replay(delivery, outcome) if over else after_attempt(delivery, outcome)
         if settled.state in {DeliveryState.REFUSED, DeliveryState.GIVEN_UP}:
             why = outcome.attempt.error or f"the last answer was {outcome.attempt.status}"
             logger.warning("callback of task %s (%s) is %s: %s", delivery.task_id, delivery.status, settled.state, why)
         await self._store.settle(settled, self._clock.now())
 
-    def _lane(self, url: str) -> asyncio.Semaphore:
+    def _lanes_of(self, url: str) -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
+        """The lanes of a URL's host and of its receiver, which is host and path. Unused ones vanish by themselves."""
         manual = self._clock.pace.mode == "manual"
         try:
-            host = urlsplit(url).netloc.rpartition("@")[2].lower()
+            parts = urlsplit(url)
+            host, path = parts.netloc.rpartition("@")[2].lower(), parts.path
         except ValueError:
-            host = ""
-        return self._lanes.setdefault((host, manual), asyncio.Semaphore(1 if manual else PER_HOST))
+            host = path = ""
+        lane = self._lanes.setdefault((host, "", manual), asyncio.Semaphore(1 if manual else PER_HOST))
+        return lane, self._lanes.setdefault((host, f"/{path}", manual), asyncio.Semaphore(PER_RECEIVER))
 
     async def stop(self) -> None:
         """End all that is under way."""

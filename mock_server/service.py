@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from mock_server import scenario
+from mock_server.account import CURRENCY, Account, money
 from mock_server.callback import Courier
 from mock_server.clock import Clock, moment
 from mock_server.contract import Judge
@@ -17,25 +18,28 @@ from mock_server.endpoint import Endpoint
 from mock_server.errors import GatewayError, TaskRejected, Trouble
 from mock_server.gallery import Fetch, Gallery
 from mock_server.images import Picture
+from mock_server.journal import Journal
+from mock_server.limits import RateLimit, Window, whole_seconds
 from mock_server.prices import cost_of, discount
 from mock_server.scenario import Draw, Profile
 from mock_server.scheduler import Scheduler
 from mock_server.stores import DuplicateExternalId, Store
 from mock_server.task import Task, news_of
 from mock_server.timeline import Failure, Snapshot, Status, Timeline
+from mock_server.world import World
 
 _SHOWN = {Status.QUEUED: "in_progress", Status.CANCELLED: "failed"}
 
+Move = Callable[[Timeline, float, Failure], Timeline]
 
-@dataclass(eq=False)
-class World:
-    """All that belongs to one API key. ``submitted`` counts its tasks, and so names them."""
-
-    key: str
-    clock: Clock
-    store: Store
-    scheduler: Scheduler
-    submitted: int = field(default=0)
+#: How a task can be steered.
+MOVES: dict[str, Move] = {
+    "complete": lambda timeline, now, _failure: timeline.ended(now, Status.COMPLETED),
+    "fail": lambda timeline, now, failure: timeline.ended(now, Status.FAILED, failure),
+    "cancel": lambda timeline, now, failure: timeline.ended(now, Status.CANCELLED, failure),
+    "hold": lambda timeline, now, _failure: timeline.hold(now),
+    "release": lambda timeline, now, _failure: timeline.release(now),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ class Parts:
     new_store: Callable[[], Store]
     profile: Profile
     seed: int
+    balance: Decimal
+    journal_size: int
+    max_running: int | None = None
+    rate_limit: RateLimit | None = None
 
 
 class Service:
@@ -59,22 +67,43 @@ class Service:
         self.judges = {model: Judge(endpoint) for model, endpoint in parts.endpoints.items()}
         self.worlds: dict[str, World] = {}
         self._world_of: dict[str, World] = {}
+        #: The calls that belong to no world.
+        self.strangers = Journal(parts.journal_size)
 
     def world(self, key: str) -> World:
         """The world of an API key, made on first use."""
         world = self.worlds.get(key)
         if world is None:
-            clock, store = self._parts.new_clock(), self._parts.new_store()
-            world = World(key, clock, store, Scheduler(clock, store, self._parts.courier, self._news_body))
-            self.worlds[key] = world
+            world = self.worlds[key] = self._new_world(key)
         return world
 
-    async def submit(
-        self, key: str, model: str, body: Mapping[str, Any], fetch: Fetch, base_url: str
-    ) -> tuple[World, Task]:
-        """Judge a body that names ``model``, and make its task.
+    def _new_world(self, key: str) -> World:
+        parts, clock, store = self._parts, self._parts.new_clock(), self._parts.new_store()
+        return World(
+            key=key,
+            seed=parts.seed,
+            clock=clock,
+            store=store,
+            scheduler=Scheduler(clock, store, parts.courier, self._news_body),
+            account=Account(parts.balance),
+            journal=Journal(parts.journal_size),
+            max_running=parts.max_running,
+            window=Window(parts.rate_limit) if parts.rate_limit is not None else None,
+        )
 
-        Raises TaskRejected with all its mistakes, or GatewayError for a taken ``external_task_id``.
+    def endpoint(self, model: str) -> Endpoint:
+        """The model of this id. Raises GatewayError."""
+        judge = self.judges.get(model)
+        if judge is None:
+            known = ", ".join(self.judges)
+            raise GatewayError(Trouble.NOT_FOUND, f"model {model[:60]!r} is not served here; it is one of {known}")
+        return judge.endpoint
+
+    async def submit(self, world: World, model: str, body: Mapping[str, Any], fetch: Fetch, base_url: str) -> Task:
+        """Judge a body that names ``model``, charge for its task and make it.
+
+        Raises TaskRejected with all its mistakes, or GatewayError for a taken ``external_task_id``, a balance that is
+        used up, or too many running tasks.
         """
         judge = self.judges[model]
         reading = judge.read(body)
@@ -85,20 +114,22 @@ class Service:
             params, pictures, violations = visit.params, visit.pictures, violations + visit.violations
         if violations:
             raise TaskRejected(violations)
+        task = self._task(world, endpoint, params, pictures, reading.metadata, base_url)
+        if task.external_id is not None and await world.store.get(task.external_id) is not None:
+            raise _duplicate(task.external_id)
+        _require_means(world, task)
         if endpoint.images:
             self._parts.gallery.keep(visit)
-        world = self.world(key)
-        task = self._task(world, endpoint, params, pictures, reading.metadata, base_url)
         try:
             await world.store.add(task, owed := news_of(task))
-        except DuplicateExternalId as duplicate:
-            message = f"external_task_id {str(duplicate)[:60]!r} is taken by another of your tasks; use a new one"
-            raise GatewayError(Trouble.DUPLICATE, message) from None
+        except DuplicateExternalId:
+            raise _duplicate(task.external_id or "") from None
+        world.account.charge(task.id, Decimal(task.cost), task.timeline)
         world.submitted += 1
         self._world_of[task.id] = world
         if owed:
             world.scheduler.wake()
-        return world, task
+        return task
 
     def _task(
         self,
@@ -110,20 +141,20 @@ class Service:
         base_url: str,
     ) -> Task:
         parts, now = self._parts, world.clock.now()
-        name = f"{parts.seed}/{world.key}/{world.submitted}".encode()
-        task_id = hashlib.blake2b(name, digest_size=16).hexdigest()
+        task_id = world.name("", world.submitted)
         draw = Draw.of(parts.seed, task_id)
         timeline = scenario.timeline(parts.profile, draw, now, effort(params), endpoint.foresee(params, pictures))
         cost = cost_of(endpoint.model, params)
         return Task(task_id, world.key, endpoint.model, params, pictures, metadata, now, timeline, cost, base_url)
 
-    async def find(self, key: str, task_id: str) -> tuple[World, Task]:
-        """A key's task by its id or external id. Raises GatewayError."""
-        world = self.worlds.get(key)
-        task = await world.store.get(task_id) if world is not None else None
-        if world is None or task is None:
-            raise GatewayError(Trouble.NOT_FOUND, f"no task {task_id[:100]!r} of yours; the id comes from the submit")
-        return world, task
+    async def find(self, world: World, task_id: str, model: str | None = None) -> Task:
+        """A world's task by its id or external id, and by its model where one is given. Raises GatewayError."""
+        task = await world.store.get(task_id)
+        if task is None or model not in {None, task.model}:
+            of_model = f" of {model}" if model is not None else ""
+            message = f"no task {task_id[:100]!r}{of_model} of yours; the id comes from the submit"
+            raise GatewayError(Trouble.NOT_FOUND, message)
+        return task
 
     def world_of(self, task_id: str) -> World | None:
         """The world a task belongs to, by the task's own id."""
@@ -134,29 +165,36 @@ class Service:
         world = self._world_of.get(task_id)
         if world is None:
             raise GatewayError(Trouble.NOT_FOUND, f"no task {task_id[:100]!r}")
-        return await self.find(world.key, task_id)
+        return world, await self.find(world, task_id)
 
-    async def steer(self, world: World, task: Task, move: Callable[[Timeline, float], Timeline]) -> Task:
-        """Give a task that has not ended another timeline from now on. Raises GatewayError when it has."""
+    async def steer(
+        self, world: World, task: Task, action: str, code: str | None = None, message: str | None = None
+    ) -> Task:
+        """Complete, fail, cancel, hold or release a task that has not ended. Raises GatewayError when it has.
+
+        ``code`` and ``message`` are those of a failure; without them its model's own are taken.
+        """
         current = await world.store.get(task.id)
         if current is None:
             raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} is gone; the server was reset")
         task, now = current, world.clock.now()
         if task.at(now).final:
-            message = f"task {task.id} is already {task.at(now).status}; what is final does not change"
-            raise GatewayError(Trouble.ALREADY_FINISHED, message)
-        steered = replace(task, timeline=move(task.timeline, now))
-        told = await world.store.deliveries(task.id)
-        await world.store.replace(steered, news_of(steered, told, since=now))
+            told = f"task {task.id} is already {task.at(now).status}; what is final does not change"
+            raise GatewayError(Trouble.ALREADY_FINISHED, told)
+        failure = self._failure(task, action, code, message)
+        steered = replace(task, timeline=MOVES[action](task.timeline, now, failure))
+        told_before = await world.store.deliveries(task.id)
+        await world.store.replace(steered, news_of(steered, told_before, since=now))
+        world.account.settle(now)
+        world.account.change(task.id, steered.timeline)
         world.scheduler.wake()
         return steered
 
-    def default_failure(self, task: Task, code: str | None, message: str | None) -> Failure:
-        """A failure in the words of the task's model where none are given."""
+    def _failure(self, task: Task, action: str, code: str | None, message: str | None) -> Failure:
         table = self._parts.endpoints[task.model].errors
         code = code or table.generation_failed
         meaning = next((row.meaning for row in table.codes if row.code == code), "generation failed")
-        return Failure(code, message or meaning)
+        return Failure(code, message or ("the task was cancelled" if action == "cancel" else meaning))
 
     def answer(self, task: Task, now: float, base_url: str) -> dict[str, Any]:
         """A task at ``now``, in the shape its model's document gives."""
@@ -175,6 +213,7 @@ class Service:
             await world.scheduler.stop()
         if key is None:
             self._parts.gallery.clear()
+            self.strangers.clear()
 
     async def advance(self, worlds: Sequence[World], seconds: float) -> int:
         """Move the time of some worlds on; the number of callbacks attempted meanwhile."""
@@ -185,6 +224,27 @@ class Service:
         """End everything that is under way."""
         for world in self.worlds.values():
             await world.scheduler.stop()
+
+
+def _duplicate(external_id: str) -> GatewayError:
+    message = f"external_task_id {external_id[:60]!r} is taken by another of your tasks; use a new one"
+    return GatewayError(Trouble.DUPLICATE, message)
+
+
+def _require_means(world: World, task: Task) -> None:
+    """Raise GatewayError when a world may not run another task, or cannot pay for it."""
+    account = world.account
+    account.settle(task.created_at)
+    cost = Decimal(task.cost)
+    if cost > account.balance:
+        message = f"the balance of {money(account.balance)} {CURRENCY} does not pay for a task of {money(cost)}"
+        raise GatewayError(Trouble.NO_BALANCE, message)
+    if world.max_running is not None and account.running >= world.max_running:
+        next_end = account.next_end()
+        ahead = next_end - task.created_at if next_end is not None else 1.0
+        wait = whole_seconds(world.clock.outside(ahead))
+        message = f"{account.running} of your tasks have not ended, and {world.max_running} may run at once"
+        raise GatewayError(Trouble.TOO_MANY_RUNNING, message, headers={"retry-after": str(wait)})
 
 
 def effort(params: Mapping[str, Any]) -> float:
@@ -209,10 +269,14 @@ def answer(endpoint: Endpoint, task: Task, snapshot: Snapshot, base_url: str) ->
     if task.external_id is not None:
         body["external_task_id"] = task.external_id
     if snapshot.status is Status.COMPLETED:
-        content = endpoint.content(task.params, task.id, f"{base_url}/media/{task.id}/0.mp4")
-        body["output"] = [{"content": [content]}]
-        body["usage"] = {"cost": task.cost, "discount": discount()}
+        body |= result(endpoint, task, base_url)
     elif snapshot.failure is not None:
         body["error"] = endpoint.errors.body(snapshot.failure.code, snapshot.failure.message)
     body["metadata"] = task.metadata
     return body
+
+
+def result(endpoint: Endpoint, task: Task, base_url: str) -> dict[str, Any]:
+    """``output`` and ``usage`` of a completed task."""
+    content = endpoint.content(task.params, task.id, f"{base_url}/media/{task.id}/0.mp4")
+    return {"output": [{"content": [content]}], "usage": {"cost": task.cost, "discount": discount()}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from mock_server.callback import secret_key
 from mock_server.clock import MANUAL, Pace
 from mock_server.errors import UsageError
+from mock_server.limits import RateLimit
 from mock_server.scenario import Profile
 from mock_server.wording import nearest
 
@@ -49,6 +51,20 @@ def _base_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be a URL such as http://mock.example:8787")
     return value.rstrip("/")
+
+
+def _money(value: Any) -> Any:
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or not 0 <= amount <= 10**12:
+        raise ValueError("must be an amount of USD such as 12.50")
+    return amount
+
+
+def _rate(value: Any) -> Any:
+    return RateLimit.parse(value) if isinstance(value, str) else value
 
 
 def _secret(value: str) -> str:
@@ -106,6 +122,20 @@ class Settings(BaseModel):
         (), description="whsec_... to sign callbacks with (repeatable, as during a rotation)"
     )
     admin_token: Key | None = Field(None, description="what control calls must carry as X-Admin-Token")
+    callback_timeout: float = Field(
+        10.0, gt=0, le=600, description="real seconds a receiver of callbacks has to answer", allow_inf_nan=False
+    )
+    balance: Annotated[Decimal, BeforeValidator(_money)] = Field(
+        Decimal(1_000_000), description="USD that each key starts with"
+    )
+    max_running: int | None = Field(None, ge=1, description="how many tasks of a key may run at once; by default any")
+    rate_limit: Annotated[RateLimit, BeforeValidator(_rate)] | None = Field(
+        None, description="calls of a key that are allowed in a period, such as 10/s or 100/min; by default any"
+    )
+    trust_proxy: bool = Field(
+        False, description="whether Forwarded and X-Forwarded-* headers say how clients address this server"
+    )
+    journal_size: int = Field(2_000, ge=0, le=1_000_000, description="calls of a key to remember for /_mock/requests")
     log_format: Literal["text", "json", "off"] = Field("text", description="how calls are logged: text, json or off")
     media_dir: str | None = Field(None, description="folder to keep rendered videos in; by default a temporary one")
     max_body: int = Field(160, ge=1, le=4096, description="largest request body in MiB")

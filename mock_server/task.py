@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -56,12 +56,18 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a delivery: ``status`` when the receiver answered, else ``error``; ``elapsed`` in real seconds."""
+    """One try at a delivery: ``status`` and the beginning of the ``answer`` when the receiver answered, else ``error``;
+    ``elapsed`` in real seconds. ``headers`` are those sent, signature included; ``next_at`` is when the next try is
+    due, if there is to be one.
+    """
 
     at: float
     status: int | None
     error: str | None
     elapsed: float
+    headers: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ""
+    next_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

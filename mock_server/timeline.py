@@ -74,7 +74,7 @@ class Timeline:
     def at(self, now: float) -> Snapshot:
         """The state at ``now``; before the first frame, the first state."""
         current = self._frame(now)
-        failure = self.failure if current.status is Status.FAILED else None
+        failure = self.failure if current.status in {Status.FAILED, Status.CANCELLED} else None
         return Snapshot(current.status, round(current.progress_at(now), 4), failure)
 
     def _frame(self, now: float) -> Frame:
@@ -105,6 +105,12 @@ class Timeline:
     def held(self) -> bool:
         """Whether the task stands still until it is released."""
         return bool(self.ahead)
+
+    @property
+    def end(self) -> Frame | None:
+        """The frame in which the task is final; None while it is held."""
+        last = self.frames[-1]
+        return last if last.status in FINAL else None
 
     def _past(self, now: float) -> tuple[Frame, ...]:
         """What has happened by ``now``."""

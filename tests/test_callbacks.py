@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from itertools import pairwise
 
 import pytest
 
 from mock_server.callback import Outcome, _seconds_asked, after_attempt, secret_key, signature
-from mock_server.outgoing import AddressPolicy, TargetRefused
 from mock_server.task import Attempt, Delivery, DeliveryState
 from mock_server.timeline import Status
 from tests.driving import drive
@@ -141,58 +139,6 @@ def test_a_retry_after_may_be_a_date_and_is_bounded():
 def test_redirects_count_as_failures():
     after = after_attempt(_delivery(), Outcome(Attempt(START, 302, None, 0.0)))
     assert after.state is DeliveryState.OWED
-
-
-ADDRESSES = [
-    ((), "127.0.0.1", True),
-    ((), "127.8.9.10", True),
-    ((), "::1", True),
-    ((), "::ffff:127.0.0.1", True),
-    ((), "10.0.0.1", False),
-    ((), "::ffff:10.0.0.1", False),
-    ((), "0.0.0.0", False),
-    (("10.0.0.0/8",), "10.0.0.1", True),
-    (("10.0.0.0/8",), "11.0.0.1", False),
-    (("hooks.example",), "203.0.113.5", True),
-    (("any",), "203.0.113.5", True),
-    (("any",), "169.254.169.254", False),
-    (("any",), "fe80::1", False),
-    (("any",), "::ffff:169.254.169.254", False),
-    (("any",), "fd00:ec2::254", False),
-    (("169.254.0.0/16",), "169.254.169.254", False),
-]
-
-
-@pytest.mark.parametrize(("allow", "address", "allowed"), ADDRESSES)
-def test_only_allowed_addresses_are_called(allow, address, allowed):
-    policy = AddressPolicy(allow)
-    checked = ipaddress.ip_address(address)
-    if allowed:
-        assert policy.check(checked, "hooks.example") is None
-    else:
-        with pytest.raises(TargetRefused):
-            policy.check(checked, "hooks.example")
-
-
-@pytest.mark.parametrize(
-    ("allow", "host", "looked_up"),
-    [
-        ((), "localhost", True),
-        ((), "app.localhost", True),
-        ((), "hooks.example", False),
-        (("other.example",), "hooks.example", False),
-        (("hooks.example",), "Hooks.Example.", True),
-        (("10.0.0.0/8",), "hooks.example", True),
-        (("any",), "hooks.example", True),
-    ],
-)
-def test_a_name_that_nothing_could_allow_is_never_looked_up(allow, host, looked_up):
-    policy = AddressPolicy(allow)
-    if looked_up:
-        assert policy.check_name(host) is None
-    else:
-        with pytest.raises(TargetRefused, match=r"--callback-allow hooks\.example"):
-            policy.check_name(host)
 
 
 @pytest.mark.parametrize("first", ["complete", "fail", "hold"])

@@ -88,7 +88,7 @@ def closing_parameters(doc: str) -> tuple[Parameter, ...]:
     return (
         Parameter(
             "watermark_info",
-            record({"enabled": {"type": "boolean"}}, ["enabled"]),
+            record({"enabled": {"type": "boolean", "description": "true makes it."}}, ["enabled"]),
             f"{doc}#watermark_info",
             "Whether a watermarked version is made as well: an object with the boolean enabled.",
             evidence="documented" if doc == "multi" else "assumed",
@@ -113,7 +113,13 @@ def camera_parameter(doc: str, types: tuple[str, ...]) -> Parameter:
     axes = {axis: {"type": "number", "description": meaning} for axis, meaning in _AXIS_MEANING.items()}
     return Parameter(
         "camera_control",
-        record({"type": choice(*types), "config": record(axes)}, ["type"]),
+        record(
+            {
+                "type": {**choice(*types), "description": "simple, which takes config, or one of the set moves."},
+                "config": {**record(axes), "description": "For simple: one of the six, other than 0, from -10 to 10."},
+            },
+            ["type"],
+        ),
         f"{doc}#camera_control",
         "How the camera moves; left out, the model decides. config is for type simple.",
     )

@@ -19,9 +19,22 @@ from mock_server.timeline import Failure
 
 DOC = "v1_5"
 CAMERA_TYPES = ("simple",)
-POINT = record({"x": {"type": "integer"}, "y": {"type": "integer"}}, ["x", "y"])
+POINT = record(
+    {
+        "x": {"type": "integer", "description": "Pixels from the left."},
+        "y": {"type": "integer", "description": "Pixels from the bottom."},
+    },
+    ["x", "y"],
+)
 STROKE = record(
-    {"mask": dict(IMAGE), "trajectories": listing(POINT, min_items=2, max_items=77)}, ["mask", "trajectories"]
+    {
+        "mask": {**IMAGE, "description": "What moves, in the aspect ratio of image."},
+        "trajectories": {
+            **listing(POINT, min_items=2, max_items=77),
+            "description": "The way it takes, from point to point.",
+        },
+    },
+    ["mask", "trajectories"],
 )
 
 

@@ -37,7 +37,9 @@ ENDPOINT = Endpoint(
     parameters=(
         Parameter(
             "image_list",
-            listing(record({"image": dict(IMAGE)}, ["image"]), min_items=1, max_items=4),
+            listing(
+                record({"image": {**IMAGE, "description": "A reference image."}}, ["image"]), min_items=1, max_items=4
+            ),
             "multi#image_list",
             "One to four reference images, each an object with the key image.",
             required=True,

@@ -1,7 +1,7 @@
 """kirin_v3_i2v: image to video with several shots and sound; 720p in std, 1080p in pro.
 
 Quirk    ``prompt`` and the shots rule each other out by ``multi_shot``, and what is ruled out is ignored; content items
-         carry ``duration`` as a number and a ``jobId``.
+         carry a ``jobId`` and ``duration``, as a number, but on the queue side as a string.
 Sources  the model's document, cited as "v3#<parameter>".
 """
 
@@ -19,9 +19,10 @@ DOC = "v3"
 SECONDS = tuple(range(3, 16))
 SINGLE = {"properties": {"multi_shot": {"const": False}}}
 MULTI = {"required": ["multi_shot"], "properties": {"multi_shot": {"const": True}}}
+ELEMENT_ID = {"type": "integer", "format": "int64", "description": "Its id in the subject library."}
 SHOT = record(
     {
-        "index": {"type": "integer"},
+        "index": {"type": "integer", "description": "Its place among the shots."},
         "prompt": {**text(), "description": "What happens in this shot; up to 512 characters."},
         "duration": {**text(), "description": "Its length in whole seconds, as a string; at least 1."},
     },
@@ -50,6 +51,11 @@ def _sums(params: Json) -> str:
 def _content(params: Json, task_id: str, url: str) -> dict[str, Any]:
     seconds = int(params.get("duration", "5"))
     return {"type": "video", "url": url, "duration": seconds, "jobId": f"job-{task_id[:16]}"}
+
+
+def _queue_content(item: dict[str, Any]) -> dict[str, Any]:
+    """The queue protocol gives ``duration`` as a string (wire#2)."""
+    return {**item, "duration": str(item["duration"])}
 
 
 def _clip(params: Json, pictures: Pictures) -> ClipFormat:
@@ -91,7 +97,7 @@ ENDPOINT = Endpoint(
         common.negative_prompt(DOC),
         Parameter(
             "element_list",
-            listing(record({"element_id": {"type": "integer", "format": "int64"}}, ["element_id"]), max_items=3),
+            listing(record({"element_id": ELEMENT_ID}, ["element_id"]), max_items=3),
             "v3#element_list",
             "Up to three subjects of the subject library.",
         ),
@@ -187,6 +193,7 @@ ENDPOINT = Endpoint(
         "jobId": {"type": "string"},
     },
     clip=_clip,
+    queue_content=_queue_content,
     images=(
         ImageParameter(("image",), common.with_aspect(common.UP_TO_10MB)),
         ImageParameter(("image_tail",), common.any_aspect(common.UP_TO_10MB)),
@@ -202,6 +209,7 @@ ENDPOINT = Endpoint(
         "mode": "pro",
     },
     facts=(
+        ("In the queue protocol's result the `duration` of a content item is a string.", "wire#2", "observed"),
         ("Videos are 720p in std and 1080p in pro.", "v3#mode", "documented"),
         ("Videos are 24 fps in the aspect ratio of image, else of image_tail.", "v3#mode", "assumed"),
         ("Sound changes the price and the time a task takes; the video has no sound track yet.", "v3#sound", "assumed"),

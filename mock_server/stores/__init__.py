@@ -39,6 +39,9 @@ class Store(Protocol):
         Of each task only the first untold one is ever due.
         """
 
+    async def claim(self, task_id: str, number: int) -> Delivery | None:
+        """One delivery as it stands, from now on under way; None when it is that already, or is not there."""
+
     async def settle(self, delivery: Delivery, now: float) -> None:
         """Take back a delivery as it stands after the attempt."""
 

@@ -69,6 +69,15 @@ class MemoryStore:
         news[number] = replace(news[number], state=DeliveryState.UNDER_WAY)
         return news[number]
 
+    async def claim(self, task_id: str, number: int) -> Delivery | None:
+        """See Store."""
+        news = self._news.get(task_id, [])
+        if number >= len(news) or news[number].state is DeliveryState.UNDER_WAY:
+            return None
+        claimed = news[number]
+        news[number] = replace(claimed, state=DeliveryState.UNDER_WAY)
+        return claimed
+
     async def settle(self, delivery: Delivery, now: float) -> None:
         """See Store."""
         news = self._news.get(delivery.task_id)
@@ -76,7 +85,7 @@ class MemoryStore:
             return
         news[delivery.number] = delivery
         following = delivery.number + 1
-        if delivery.state is not DeliveryState.OWED and following < len(news):
+        if delivery.state is not DeliveryState.OWED and following < len(news) and not news[following].attempts:
             news[following] = replace(news[following], due_at=max(now, news[following].tells_of))
         self._push_first(delivery.task_id)
 

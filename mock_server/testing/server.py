@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 import orjson
 
-from mock_server.clock import MANUAL, REAL, Pace, moment
+from mock_server.clock import MANUAL, REAL, Pace
 from mock_server.inbox import InboxMessage
-from mock_server.service import World
 from mock_server.settings import of_keywords
 from mock_server.task import Delivery, Task
 from mock_server.testing.transport import OwnTransport
-from mock_server.timeline import Failure, Status, Timeline
 from mock_server.web.app import Built, create_app
+from mock_server.web.control import advance
 from mock_server.web.serving import LiveServer, listen, url_of
+from mock_server.world import World
 
 Result = TypeVar("Result")
 
@@ -116,14 +116,8 @@ class MockServer:
         return asyncio.run_coroutine_threadsafe(work(), loop).result()
 
     def reset(self) -> None:
-        """Forget all tasks and inboxes, and start the clock anew."""
-
-        async def work() -> None:
-            await self.built.service.reset(None)
-            self.built.inboxes.clear()
-            self.built.clock.restart()
-
-        self.run(work)
+        """Forget all tasks, calls, files and inboxes, and start the clock anew."""
+        self.run(lambda: self.built.state.reset(None))
 
     def inbox(self, name: str = "inbox") -> ServerInbox:
         """A receiver of callbacks by its name."""
@@ -140,27 +134,30 @@ class MockServer:
 
     def complete(self, task_id: str) -> Task:
         """Complete a task now. Raises GatewayError when it has ended."""
-        return self._steer(task_id, lambda timeline, now: timeline.ended(now, Status.COMPLETED))
+        return self._steer(task_id, "complete")
 
     def fail(self, task_id: str, code: str | None = None, message: str | None = None) -> Task:
         """Fail a task now; without a code, with its model's own for a failed generation."""
-        failure: Failure = self.built.service.default_failure(self.task(task_id), code, message)
-        return self._steer(task_id, lambda timeline, now: timeline.ended(now, Status.FAILED, failure))
+        return self._steer(task_id, "fail", code, message)
+
+    def cancel(self, task_id: str) -> Task:
+        """Cancel a task now, as its client can over the queue protocol."""
+        return self._steer(task_id, "cancel")
 
     def hold(self, task_id: str) -> Task:
         """Let a task stand still."""
-        return self._steer(task_id, lambda timeline, now: timeline.hold(now))
+        return self._steer(task_id, "hold")
 
     def release(self, task_id: str) -> Task:
         """Let a held task go on."""
-        return self._steer(task_id, lambda timeline, now: timeline.release(now))
+        return self._steer(task_id, "release")
 
     def _found(self, task_id: str) -> tuple[World, Task]:
-        return self.run(lambda: self.built.service.find(self.api_key, task_id))
+        return self.run(lambda: self.built.state.find(self.api_key, task_id))
 
-    def _steer(self, task_id: str, move: Callable[[Timeline, float], Timeline]) -> Task:
+    def _steer(self, task_id: str, action: str, code: str | None = None, message: str | None = None) -> Task:
         world, task = self._found(task_id)
-        return self.run(lambda: self.built.service.steer(world, task, move))
+        return self.run(lambda: self.built.service.steer(world, task, action, code, message))
 
 
 class ServerClock:
@@ -178,14 +175,7 @@ class ServerClock:
         if seconds < 0:
             raise ValueError(f"seconds must not be negative, not {seconds}")
 
-        async def work() -> int:
-            built = self._server.built
-            target = moment(built.clock.now() + seconds)
-            attempted = await built.service.advance(list(built.service.worlds.values()), seconds)
-            built.clock.move_to(target)
-            return attempted
-
-        return self._server.run(work)
+        return self._server.run(lambda: advance(self._server.built.state, None, seconds))
 
     def manual(self) -> None:
         """Stand still until advanced."""
@@ -203,8 +193,7 @@ class ServerClock:
 
     def _set(self, pace: Pace) -> None:
         async def work() -> None:
-            built = self._server.built
-            for clock in [built.clock, *(world.clock for world in built.service.worlds.values())]:
+            for clock in self._server.built.state.clocks(None):
                 clock.set_pace(pace)
 
         self._server.run(work)

@@ -3,50 +3,53 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
+from mock_server.blobs import Blobs
 from mock_server.callback import Courier
 from mock_server.clock import Clock
 from mock_server.endpoints import discover
+from mock_server.files import FILES_PATH, Files
 from mock_server.gallery import Gallery
 from mock_server.images import MIB
 from mock_server.inbox import Inboxes
 from mock_server.media.studio import Studio
 from mock_server.outgoing import AddressPolicy, Outgoing
-from mock_server.pictures import Pictures
 from mock_server.service import Parts, Service
 from mock_server.settings import Settings
 from mock_server.stores.memory import MemoryStore
 from mock_server.web import docs
+from mock_server.web.access import Access
+from mock_server.web.address import Address
 from mock_server.web.control import Control
 from mock_server.web.convertors import REST
+from mock_server.web.desk import Desk, Plane, not_found
 from mock_server.web.fetching import ImageFetcher
-from mock_server.web.gateway import error_answer, http_answer
 from mock_server.web.generation import TASK_PATH, Generation
 from mock_server.web.guard import Guard
-from mock_server.web.http import Answer, Call, Handler, HandlerApp
+from mock_server.web.http import Handler
 from mock_server.web.log import call_log
 from mock_server.web.media import Media
+from mock_server.web.platform import Platform
+from mock_server.web.queue import REQUEST_PATH, Queue
+from mock_server.web.receiver import INBOX, Receiver
+from mock_server.web.records import TASKS, Records
+from mock_server.web.state import ControlledState
+from mock_server.web.submission import Submission
 
 if TYPE_CHECKING:
     import httpx
-
-_HOST = re.compile(rb"[A-Za-z0-9._~\[\]:-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Built:
     service: Service
     inboxes: Inboxes
     clock: Clock
+    state: ControlledState
 
 
 def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> Built:
@@ -68,20 +72,25 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
     clock = Clock(settings.speed)
     own_host = _own_host(settings)
     outgoing = Outgoing(transport, urlsplit(settings.public_url or "").netloc if transport is not None else None)
-    pictures = Pictures(folder / "pictures")
+    blobs = Blobs(folder / "pictures")
     policy = AddressPolicy((*settings.callback_allow, *own_host))
+    courier = Courier(outgoing, policy, settings.callback_secret, settings.callback_timeout)
     service = Service(
         Parts(
             endpoints=discover(),
-            courier=Courier(outgoing, policy, settings.callback_secret),
-            gallery=Gallery(pictures),
+            courier=courier,
+            gallery=Gallery(blobs),
             new_clock=clock.fork,
             new_store=MemoryStore,
             profile=settings.profile,
             seed=settings.seed,
+            balance=settings.balance,
+            journal_size=settings.journal_size,
+            max_running=settings.max_running,
+            rate_limit=settings.rate_limit,
         )
     )
-    inboxes = Inboxes()
+    inboxes, files = Inboxes(), Files(blobs)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -91,24 +100,42 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         if not settings.media_dir:
             shutil.rmtree(folder, ignore_errors=True)
 
-    generation = Generation(
-        service,
-        keys=settings.api_key,
-        max_body=settings.max_body * MIB,
-        fetch=ImageFetcher(outgoing, settings.image_fetch, own_host),
-        base_url=_base_url(settings),
+    max_body = settings.max_body * MIB
+    address = Address(settings.public_url, trust_proxy=settings.trust_proxy)
+    access = Access(service, settings.api_key)
+    fetcher = ImageFetcher(outgoing, files, settings.image_fetch, own_host)
+    submission = Submission(service, fetcher, address, max_body)
+    guard = Guard(settings.admin_token, {settings.host, *own_host})
+    state = ControlledState(service, inboxes, files, clock, courier)
+    handlers = Handlers(
+        generation=Generation(service, access, submission, address),
+        queue=Queue(service, access, submission, address),
+        platform=Platform(service, access, files, address, max_body),
+        media=Media(service, blobs, Studio(folder)),
+        control=Control(state),
+        records=Records(state),
+        receiver=Receiver(state, guard),
     )
-    control = Control(service, inboxes, clock, Guard(settings.admin_token, {settings.host, *own_host}))
-    media = Media(service, pictures, Studio(folder))
     app = Starlette(
-        routes=_routes(generation, control, media, settings),
-        lifespan=lifespan,
-        exception_handlers={HTTPException: _answer_http, Exception: _answer_error},
+        routes=_routes(Desk(service, clock, guard, call_log(settings.log_format)), access, handlers), lifespan=lifespan
     )
     app.router.redirect_slashes = False
     if not settings.media_dir:
         weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
-    return Built(app, service, inboxes, clock)
+    return Built(app, service, inboxes, clock, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Everything that answers calls."""
+
+    generation: Generation
+    queue: Queue
+    platform: Platform
+    media: Media
+    control: Control
+    records: Records
+    receiver: Receiver
 
 
 def _own_host(settings: Settings) -> tuple[str, ...]:
@@ -116,57 +143,47 @@ def _own_host(settings: Settings) -> tuple[str, ...]:
     return (host,) if host is not None else ()
 
 
-def _routes(generation: Generation, control: Control, media: Media, settings: Settings) -> list[Route]:
-    log = call_log(settings.log_format)
-
-    def route(path: str, handler: Handler, *methods: str) -> Route:
-        endpoint: ASGIApp = HandlerApp(handler, error_answer, log)
-        return Route(path, endpoint, methods=list(methods) or None)
-
-    anything = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
+    """Every path and who answers it. Those called most come first."""
+    api = partial(_route, desk, "api")
+    control = partial(_route, desk, "control")
+    generation, queue, platform = handlers.generation, handlers.queue, handlers.platform
+    steering, records = handlers.control, handlers.records
+    unknown = not_found(access)
     return [
-        route("/model/v1/generation", generation.submit, "POST"),
-        route(TASK_PATH + REST, generation.poll, "GET"),
-        route("/media/" + REST, media.clip, "GET"),
-        route("/_mock/health", control.health, "GET"),
-        route("/_mock/clock", control.clock, "GET", "PUT"),
-        route("/_mock/clock/advance", control.advance, "POST"),
-        route("/_mock/tasks", control.tasks, "GET"),
-        route("/_mock/tasks/" + REST, control.task, "GET", "POST"),
-        route("/_mock/inbox/" + REST, control.inbox, *anything),
-        route("/_mock/reset", control.reset, "POST"),
-        route("/openapi.json", docs.openapi_json, "GET"),
-        route("/docs", docs.page, "GET"),
-        Route("/", lambda request: RedirectResponse("/docs"), methods=["GET"]),
+        api("/model/v1/generation", POST=generation.submit),
+        api(TASK_PATH + REST, GET=generation.poll),
+        api("/model/v1/queue/{model}", POST=queue.submit),
+        api(f"{REQUEST_PATH}/status", GET=queue.status),
+        api(f"{REQUEST_PATH}/response", GET=queue.response),
+        api(f"{REQUEST_PATH}/cancel", PUT=queue.cancel),
+        api("/media/" + REST, GET=handlers.media.clip),
+        api("/api/v1/skill/models", GET=platform.models),
+        api("/api/v1/skill/models/{model}/spec", GET=platform.spec),
+        api("/api/v1/skill/model-contracts/{model}", GET=platform.contract),
+        api("/api/v1/storage/files", POST=platform.upload),
+        api("/api/v1/user/balance", GET=platform.balance),
+        api(FILES_PATH + REST, GET=platform.file),
+        _route(desk, "open", "/_mock/health", GET=steering.health),
+        control("/_mock/clock", GET=steering.show_clock, PUT=steering.set_clock),
+        control("/_mock/clock/advance", POST=steering.advance),
+        control("/_mock/tasks", GET=records.tasks),
+        control(TASKS + REST, GET=records.task, POST=steering.steer),
+        control("/_mock/requests", GET=records.requests),
+        control("/_mock/callbacks", GET=records.callbacks),
+        control("/_mock/callbacks/secrets", PUT=steering.set_secrets),
+        control("/_mock/callbacks/{delivery}", GET=records.callback),
+        control("/_mock/callbacks/{delivery}/replay", POST=steering.replay),
+        control("/_mock/account", GET=records.accounts, PUT=steering.set_balance),
+        control("/_mock/reset", POST=steering.reset),
+        _route(desk, "open", INBOX + REST, **{"*": handlers.receiver.inbox}),
+        control("/_mock/" + REST, **{"*": unknown}),
+        api("/openapi.json", GET=docs.openapi_json),
+        api("/docs", GET=docs.page),
+        api("/", GET=docs.front),
+        api("/" + REST, **{"*": unknown}),
     ]
 
 
-def _base_url(settings: Settings) -> Callable[[Call], str]:
-    """How a call addressed this server: ``--public-url``, or its Host header."""
-    if settings.public_url is not None:
-        fixed = settings.public_url
-        return lambda call: fixed
-
-    def from_host(call: Call) -> str:
-        host = call.header(b"host")
-        if host is None or _HOST.fullmatch(host) is None:
-            server = call.scope.get("server") or ("127.0.0.1", 80)
-            return f"http://{server[0]}:{server[1]}"
-        return f"{call.scope['scheme']}://{host.decode('ascii')}"
-
-    return from_host
-
-
-async def _answer_http(request: Request, error: Exception) -> Response:
-    told = http_answer(error, request.url.path) if isinstance(error, HTTPException) else error_answer(error)
-    return _as_response(told)
-
-
-async def _answer_error(request: Request, error: Exception) -> Response:
-    return _as_response(error_answer(error))
-
-
-def _as_response(answer: Answer) -> Response:
-    response = Response(answer.body, answer.status)
-    response.raw_headers = answer.headers
-    return response
+def _route(desk: Desk, plane: Plane, path: str, **handlers: Handler) -> Route:
+    return Route(path, desk.serve(plane, handlers))

@@ -117,3 +117,8 @@ def _constraints(schema: Any) -> str:
     told += [f"{word} {schema[key]}" for word, keys in bounds.items() for key in keys if key in schema]
     told += [f"default {orjson.dumps(schema['default']).decode()}"] if "default" in schema else []
     return ", ".join(told)
+
+
+async def front(call: Call) -> Answer:
+    """The way from the root to the page."""
+    return Answer(307, b"", ((b"location", b"/docs"),))

@@ -1,4 +1,4 @@
-"""Fetches the images that a body names by URL, as ``--image-fetch`` says."""
+"""Fetches the images that a body names by URL, as ``--image-fetch`` says; uploads are at hand in any case."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Literal
 from urllib.parse import urlsplit
 
+from mock_server.files import Files
 from mock_server.gallery import Fetch
 from mock_server.images import Limits, NotAnImage
 from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
@@ -22,9 +23,14 @@ class ImageFetcher:
     """Makes, for one call, the function that fetches its images. ``own_hosts`` are names this server goes by."""
 
     def __init__(
-        self, outgoing: Outgoing, mode: Literal["never", "local", "always"], own_hosts: Collection[str] = ()
+        self,
+        outgoing: Outgoing,
+        files: Files,
+        mode: Literal["never", "local", "always"],
+        own_hosts: Collection[str] = (),
     ) -> None:
         self._outgoing = outgoing
+        self._files = files
         self._mode = mode
         self._own_hosts = tuple(own_hosts)
 
@@ -35,6 +41,9 @@ class ImageFetcher:
         """
 
         async def fetch(url: str, limits: Limits) -> bytes | None:
+            uploaded = self._files.named_by(url, base_url)
+            if uploaded is not None:
+                return self._files.content(uploaded)
             if self._mode == "never" or (self._mode == "local" and not _is_local(url, base_url)):
                 return None
             return await self._fetch(url, limits, self._policy(call))
@@ -63,5 +72,8 @@ def _is_local(url: str, base_url: str) -> bool:
     """Whether a URL points to this machine or to this server, by how it is written: no name is looked up for this,
     so that nothing waits for a network that is not there.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     return is_loopback(parts.hostname or "") or f"{parts.scheme}://{parts.netloc}" == base_url

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from starlette.exceptions import HTTPException
-
 from mock_server.errors import GatewayError, Trouble
 from mock_server.web.http import Answer, json_answer
 
@@ -15,15 +13,20 @@ logger = logging.getLogger("kirin-mock")
 TABLE: dict[Trouble, tuple[int, int]] = {
     Trouble.MALFORMED: (400, 40001),
     Trouble.UNAUTHENTICATED: (401, 40101),
+    Trouble.NO_BALANCE: (402, 40201),
     Trouble.FORBIDDEN: (403, 40301),
     Trouble.NOT_FOUND: (404, 40401),
     Trouble.METHOD_NOT_ALLOWED: (405, 40501),
     Trouble.TIMED_OUT: (408, 40801),
     Trouble.DUPLICATE: (409, 40901),
     Trouble.ALREADY_FINISHED: (409, 40902),
+    Trouble.NOT_FINISHED: (409, 40903),
+    Trouble.CONFLICT: (409, 40904),
     Trouble.TOO_LARGE: (413, 41301),
     Trouble.MEDIA_TYPE: (415, 41501),
     Trouble.BAD_RANGE: (416, 41601),
+    Trouble.RATE_LIMITED: (429, 42901),
+    Trouble.TOO_MANY_RUNNING: (429, 42902),
     Trouble.INTERNAL: (500, 50001),
     Trouble.UNAVAILABLE: (503, 50301),
 }
@@ -41,23 +44,10 @@ def error_answer(error: Exception) -> Answer:
         status = TABLE[error.trouble][0]
         answer = json_answer(gateway_body(error.trouble, error.message, error.detail), status)
         answer.note = error.message
+        answer.headers += [(name.encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
         if error.trouble is Trouble.TOO_LARGE:
             answer.headers.append((b"connection", b"close"))
         return answer
     logger.error("internal error: %s: %s", type(error).__name__, error, exc_info=logger.isEnabledFor(logging.DEBUG))
     message = "kirin-mock failed at this request, which is a bug in it; its log has more"
     return json_answer(gateway_body(Trouble.INTERNAL, message), 500)
-
-
-def http_answer(error: HTTPException, path: str) -> Answer:
-    """What routing itself finds wrong: an unknown path, a method that is not served."""
-    if error.status_code == 405:
-        allow = (error.headers or {}).get("Allow", "")
-        message = f"this path is served for {allow or 'other methods'} only"
-        answer = json_answer(gateway_body(Trouble.METHOD_NOT_ALLOWED, message), 405)
-        answer.headers.append((b"allow", allow.encode()))
-        return answer
-    message = f"nothing is served at {path[:100]!r}; submit to /model/v1/generation, or see /docs"
-    answer = json_answer(gateway_body(Trouble.NOT_FOUND, message), 404)
-    answer.note = message
-    return answer

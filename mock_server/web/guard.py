@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from mock_server.errors import GatewayError, Trouble
+from mock_server.outgoing import literal_address
 from mock_server.web.http import Call
 
 
@@ -17,7 +17,8 @@ def is_loopback(host: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        address = literal_address(name)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return False
 
@@ -36,12 +37,18 @@ class Guard:
         self._token = token
         self._hosts = {host.lower() for host in hosts}
 
+    def check_origin(self, call: Call) -> None:
+        """Raise GatewayError for a call that a web page of another origin makes."""
+        origin = call.header(b"origin")
+        written = (call.header(b"host") or b"").decode("latin-1")
+        foreign = origin is not None and _netloc(origin.decode("latin-1")) != written.lower()
+        if foreign or call.header(b"sec-fetch-site") in {b"cross-site", b"same-site"}:
+            raise GatewayError(Trouble.FORBIDDEN, "the control API is not open to web pages of another origin")
+
     def check(self, call: Call) -> None:
         """Raise GatewayError, saying why, unless the call may go on."""
+        self.check_origin(call)
         written = (call.header(b"host") or b"").decode("latin-1")
-        origin = call.header(b"origin")
-        if origin is not None and _netloc(origin.decode("latin-1")) != written.lower():
-            raise GatewayError(Trouble.FORBIDDEN, "the control API is not open to web pages of another origin")
         if self._token is not None:
             given = call.header(b"x-admin-token") or b""
             if not hmac.compare_digest(given, self._token.encode()):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
-from mock_server.errors import GatewayError, Trouble
+from mock_server.errors import GatewayError, Trouble, Violation
 from mock_server.images import MIB
+from mock_server.world import World
 
 #: Deeper nesting than any document asks for, and shallow enough for every step that walks a body.
 MAX_DEPTH = 64
@@ -45,14 +47,37 @@ def json_answer(value: Any, status: int = 200) -> Answer:
     return Answer(status, orjson.dumps(value, default=str))
 
 
-class Call:
-    """One request: its headers and, when asked for, its body."""
+class Refused(Exception):
+    """Carries the answer to a call that is refused in other than the gateway's words."""
 
-    __slots__ = ("_receive", "scope")
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.note)
+        self.answer = answer
+
+
+class Call:
+    """One request: its headers and, when asked for, its body; and what its handler found out about it.
+
+    ``headers`` are sent with the answer, whatever it is.
+    """
+
+    __slots__ = ("_receive", "content", "headers", "model", "scope", "task_id", "violations", "world")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self._receive = receive
+        self.content = b""
+        self.headers: Headers = []
+        self.world: World | None = None
+        self.model: str | None = None
+        self.task_id: str | None = None
+        self.violations: list[Violation] = []
+
+    @property
+    def method(self) -> str:
+        """GET, POST and so on."""
+        method: str = self.scope["method"]
+        return method
 
     def header(self, name: bytes) -> bytes | None:
         """A header's value by its lower-case name."""
@@ -68,8 +93,21 @@ class Call:
         path: str = self.scope["path"]
         return path
 
+    def param(self, name: str) -> str:
+        """What the route calls ``name`` in its path, percent-decoded."""
+        value: str = self.scope["path_params"][name]
+        return value
+
     async def body(self, max_bytes: int) -> bytes:
-        """The whole body. Raises GatewayError as soon as it is known to be too large, ClientGone on a hang-up."""
+        """The whole body, unpacked. Raises GatewayError as soon as it is known to be too large or packed in an unknown
+        way, ClientGone on a hang-up.
+        """
+        packing = self.header(b"content-encoding")
+        content = await self._raw_body(max_bytes)
+        self.content = content if packing is None else unpacked(content, packing, max_bytes)
+        return self.content
+
+    async def _raw_body(self, max_bytes: int) -> bytes:
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > max_bytes:
             raise _too_large(max_bytes)
@@ -86,6 +124,29 @@ class Call:
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def unpacked(content: bytes, packing: bytes, max_bytes: int) -> bytes:
+    """A body freed of its Content-Encoding, at most ``max_bytes`` of it. Raises GatewayError."""
+    name = packing.strip().lower()
+    if name in {b"identity", b""}:
+        return content
+    if name not in {b"gzip", b"x-gzip"}:
+        message = f"Content-Encoding may be gzip or left out, not {packing[:40].decode('latin-1')}"
+        raise GatewayError(Trouble.MEDIA_TYPE, message, headers={"accept-encoding": "gzip"})
+    whole, rest = b"", content
+    while rest:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            whole += member.decompress(rest, max_bytes - len(whole) + 1)
+        except zlib.error as error:
+            raise GatewayError(Trouble.MALFORMED, f"the body is not gzip as Content-Encoding says: {error}") from None
+        if len(whole) > max_bytes:
+            raise _too_large(max_bytes)
+        if not member.eof:
+            raise GatewayError(Trouble.MALFORMED, "the body is not gzip as Content-Encoding says: it is cut off")
+        rest = member.unused_data
+    return whole
 
 
 def _too_large(max_bytes: int) -> GatewayError:
@@ -139,26 +200,3 @@ def bearer(call: Call) -> str | None:
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
-
-
-class HandlerApp:
-    """A handler as an ASGI app: what it returns is sent, what it raises is answered, the call is logged."""
-
-    def __init__(
-        self, handler: Handler, on_error: Callable[[Exception], Answer], log: Callable[[Call, Answer], None]
-    ) -> None:
-        self._handler = handler
-        self._on_error = on_error
-        self._log = log
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
-        call = Call(scope, receive)
-        try:
-            answer = await self._handler(call)
-        except ClientGone:
-            return
-        except Exception as error:  # noqa: BLE001 - the one place where anything at all becomes an answer
-            answer = self._on_error(error)
-        self._log(call, answer)
-        await answer(scope, receive, send)

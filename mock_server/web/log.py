@@ -9,6 +9,7 @@ from typing import IO, Literal
 
 import orjson
 
+from mock_server.redaction import safe_text
 from mock_server.web.http import Answer, Call
 
 Log = Callable[[Call, Answer], None]
@@ -34,11 +35,16 @@ def call_log(form: Literal["text", "json", "off"], stream: IO[str] | None = None
     def text(call: Call, answer: Answer) -> None:
         if answer.status >= 400 or answer.note:
             method, path = call.scope["method"], _printable(call.path[:80])
-            write(f"{answer.status} {method} {path} {_printable(answer.note[:300])}")
+            write(f"{answer.status} {method} {path} {_printable(safe_text(answer.note)[:300])}")
 
     def as_json(call: Call, answer: Answer) -> None:
         if answer.status >= 400 or answer.note:
-            line = {"status": answer.status, "method": call.scope["method"], "path": call.path, "note": answer.note}
+            line = {
+                "status": answer.status,
+                "method": call.scope["method"],
+                "path": call.path,
+                "note": safe_text(answer.note),
+            }
             write(orjson.dumps(line).decode())
 
     def off(call: Call, answer: Answer) -> None:

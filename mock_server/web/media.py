@@ -7,10 +7,10 @@ import re
 from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
+from mock_server.blobs import Blobs
 from mock_server.errors import GatewayError, MissingExtra, Trouble
 from mock_server.media.clip import clip_of
 from mock_server.media.studio import Studio
-from mock_server.pictures import Pictures
 from mock_server.service import Service
 from mock_server.timeline import Status
 from mock_server.web.http import Answer, Call
@@ -27,6 +27,7 @@ class FileAnswer(Answer):
     def __init__(self, response: FileResponse) -> None:
         super().__init__(200, b"", ())
         self._response = response
+        self.headers = response.raw_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, or the part of it that Range asks for."""
@@ -36,9 +37,9 @@ class FileAnswer(Answer):
 class Media:
     """Serves clips. The URL carries no key: whoever has it may watch."""
 
-    def __init__(self, service: Service, pictures: Pictures, studio: Studio) -> None:
+    def __init__(self, service: Service, blobs: Blobs, studio: Studio) -> None:
         self._service = service
-        self._pictures = pictures
+        self._blobs = blobs
         self._studio = studio
 
     async def clip(self, call: Call) -> Answer:
@@ -47,10 +48,11 @@ class Media:
         if found is None or found[2] != "0":
             raise GatewayError(Trouble.NOT_FOUND, "no such clip; its URL comes with the completed task")
         world, task = await self._service.find_anywhere(found[1])
+        call.world, call.model, call.task_id = world, task.model, task.id
         if task.at(world.clock.now()).status is not Status.COMPLETED:
             raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} has no clip: it is not completed")
         clip = clip_of(self._service.judges[task.model].endpoint, task)
-        content = self._pictures.find(clip.picture) if clip.picture is not None else None
+        content = self._blobs.find(clip.picture.digest) if clip.picture is not None else None
         try:
             path = await self._studio.file(clip, content)
         except MissingExtra as missing:

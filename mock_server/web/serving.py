@@ -56,6 +56,7 @@ class LiveServer(uvicorn.Server):
                 ws="none",
                 lifespan="on",
                 server_header=False,
+                proxy_headers=False,  # --trust-proxy decides, not the peer's address
                 timeout_graceful_shutdown=GRACE,
             )
         )

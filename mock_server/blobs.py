@@ -1,4 +1,4 @@
-"""Keeps the bytes of accepted images, each once; what does not fit in memory goes to a folder.
+"""Keeps the bytes of accepted images and uploads, each once; what does not fit in memory goes to a folder.
 
 Sizes are in bytes.
 """
@@ -9,10 +9,10 @@ import shutil
 from collections import OrderedDict
 from pathlib import Path
 
-from mock_server.images import MIB, Picture
+from mock_server.images import MIB
 
 
-class Pictures:
+class Blobs:
     """Bytes by digest. ``folder`` is made when it is first needed."""
 
     def __init__(self, folder: Path, max_bytes: int = 256 * MIB) -> None:
@@ -21,24 +21,24 @@ class Pictures:
         self._held: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
-    def keep(self, picture: Picture, content: bytes) -> None:
+    def keep(self, digest: str, content: bytes) -> None:
         """Remember ``content``."""
-        if picture.digest in self._held:
+        if digest in self._held:
             return
-        self._held[picture.digest] = content
+        self._held[digest] = content
         self._size += len(content)
         while self._size > self._max_bytes and len(self._held) > 1:
-            digest, oldest = self._held.popitem(last=False)
+            spilled, oldest = self._held.popitem(last=False)
             self._size -= len(oldest)
             self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / digest).write_bytes(oldest)
+            (self._folder / spilled).write_bytes(oldest)
 
-    def find(self, picture: Picture) -> bytes | None:
-        """The bytes of a picture kept before."""
-        held = self._held.get(picture.digest)
+    def find(self, digest: str) -> bytes | None:
+        """The bytes kept before, if any."""
+        held = self._held.get(digest)
         if held is not None:
             return held
-        path = self._folder / picture.digest
+        path = self._folder / digest
         return path.read_bytes() if path.is_file() else None
 
     def clear(self) -> None:

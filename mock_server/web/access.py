@@ -1,0 +1,68 @@
+"""Who calls: the API key of a call, the world it opens, and how many calls that world may make."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mock_server.endpoint import failed_body
+from mock_server.errors import GatewayError, Trouble
+from mock_server.limits import Allowance, RateLimit, whole_seconds
+from mock_server.service import Service
+from mock_server.web.http import Call, Headers, Refused, bearer, json_answer
+from mock_server.world import World
+
+
+class Access:
+    """Opens worlds. Without ``keys``, every key is good."""
+
+    def __init__(self, service: Service, keys: Collection[str]) -> None:
+        self._service = service
+        self._keys = frozenset(keys)
+
+    def world(self, call: Call) -> World:
+        """The world of a call. Raises GatewayError for no key, a wrong one, or one that calls too often."""
+        key = bearer(call)
+        if key is None:
+            raise GatewayError(Trouble.UNAUTHENTICATED, "send Authorization: Bearer YOUR_API_KEY")
+        if self._keys and key not in self._keys:
+            told = "this API key is not one of those the server was started with"
+            raise GatewayError(Trouble.UNAUTHENTICATED, told)
+        world = call.world = self._service.world(key)
+        if world.window is not None:
+            self._take(call, world)
+        return world
+
+    def known_world(self, call: Call) -> World | None:
+        """The world of a call that is answered without one, for the journal."""
+        key = bearer(call)
+        return self._service.worlds.get(key) if key is not None else None
+
+    def _take(self, call: Call, world: World) -> None:
+        assert world.window is not None  # noqa: S101 - for the type checker
+        allowance = world.window.take(world.clock.now())
+        limit = world.window.limit
+        call.headers += _rate_headers(limit, allowance, world)
+        if not allowance.allowed:
+            wait = str(whole_seconds(world.clock.outside(allowance.reset_after)))
+            message = f"{limit.count} calls in {limit.period} s are allowed; the next window begins in {wait} s"
+            raise GatewayError(Trouble.RATE_LIMITED, message, headers={"retry-after": wait})
+
+    def refused(self, model: str | None, refusal: GatewayError) -> Exception:
+        """The refusal of a call that names ``model``, in that model's words if it has any for a missing key."""
+        judge = self._service.judges.get(model) if model is not None else None
+        code = judge.endpoint.errors.unauthenticated if judge is not None else None
+        if judge is None or code is None or refusal.trouble is not Trouble.UNAUTHENTICATED:
+            return refusal
+        answer = json_answer(failed_body(judge.endpoint, code, refusal.message), 401)
+        answer.note = f"{model} {code}: {refusal.message}"
+        return Refused(answer)
+
+
+def _rate_headers(limit: RateLimit, allowance: Allowance, world: World) -> Headers:
+    reset = whole_seconds(world.clock.outside(allowance.reset_after))
+    return [
+        (b"ratelimit-limit", b"%d" % limit.count),
+        (b"ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"ratelimit-reset", b"%d" % reset),
+        (b"ratelimit-policy", b"%d;w=%d" % (limit.count, limit.period)),
+    ]

@@ -1,0 +1,59 @@
+"""How a call addressed this server, and so how URLs in its answer must begin."""
+
+from __future__ import annotations
+
+import re
+
+from mock_server.web.http import Call
+
+_HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+/?", re.ASCII)
+_PAIR = re.compile(r"\s*([A-Za-z]+)\s*=\s*(?:\"([^\"]*)\"|([^;,\s]*))\s*", re.ASCII)
+
+
+class Address:
+    """``public_url`` if there is one, else what a trusted proxy forwards, else the Host header."""
+
+    def __init__(self, public_url: str | None, *, trust_proxy: bool) -> None:
+        self._public_url = public_url
+        self._trust_proxy = trust_proxy
+
+    def __call__(self, call: Call) -> str:
+        """The base URL, without a slash at the end."""
+        if self._public_url is not None:
+            return self._public_url
+        host = _text(call, b"host")
+        scheme, prefix = call.scope["scheme"], ""
+        if self._trust_proxy:
+            scheme, host, prefix = _forwarded(call, scheme, host)
+        if _HOST.fullmatch(host) is None:
+            server = call.scope.get("server") or ("127.0.0.1", 80)
+            host = f"{server[0]}:{server[1]}"
+        return f"{scheme}://{host}{prefix}"
+
+
+def _forwarded(call: Call, scheme: str, host: str) -> tuple[str, str, str]:
+    """Scheme, host and path prefix as the nearest client saw them: ``Forwarded``, else ``X-Forwarded-*``."""
+    pairs = {}
+    for found in _PAIR.finditer(_text(call, b"forwarded").partition(",")[0]):
+        pairs[found[1].lower()] = found[2] if found[2] is not None else found[3]
+    told_scheme = (pairs.get("proto") or _first(call, b"x-forwarded-proto")).lower()
+    told_host = pairs.get("host") or _first(call, b"x-forwarded-host")
+    port = _first(call, b"x-forwarded-port")
+    if told_host and re.search(r":[0-9]+$", told_host) is None and re.fullmatch(r"[0-9]{1,5}", port):
+        usual = {"http": "80", "https": "443"}.get(told_scheme or scheme)
+        told_host = told_host if port == usual else f"{told_host}:{port}"
+    prefix = _first(call, b"x-forwarded-prefix")
+    return (
+        told_scheme if told_scheme in {"http", "https"} else scheme,
+        told_host if told_host and _HOST.fullmatch(told_host) else host,
+        prefix.rstrip("/") if _PREFIX.fullmatch(prefix) else "",
+    )
+
+
+def _text(call: Call, name: bytes) -> str:
+    return (call.header(name) or b"").decode("latin-1")
+
+
+def _first(call: Call, name: bytes) -> str:
+    return _text(call, name).partition(",")[0].strip()

@@ -1,0 +1,185 @@
+"""The desk every call passes: routes by method, answers what is raised, and sees that each answer is complete.
+
+Complete means an ``X-Request-Id``, the CORS headers of a local web page, a line in the journal and one in the log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+from starlette.types import Receive, Scope, Send
+
+from mock_server.clock import Clock, stopwatch
+from mock_server.errors import GatewayError, Trouble
+from mock_server.journal import MAX_KEPT, Exchange
+from mock_server.service import Service
+from mock_server.web.access import Access
+from mock_server.web.gateway import error_answer
+from mock_server.web.guard import Guard, is_loopback
+from mock_server.web.http import Answer, Call, ClientGone, Handler, Headers, Refused
+from mock_server.web.log import Log
+
+#: The API is what clients call; control is for the person who runs the server; open is what lies between: it is
+#: there for any program, and for no web page.
+Plane = Literal["api", "control", "open"]
+_REQUEST_ID = re.compile(rb"[!-~]{1,200}", re.ASCII)
+_EXPOSED = (
+    b"X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Allow, Content-Range, ETag"
+)
+
+
+class Desk:
+    """Makes ASGI apps of handlers. ``clock`` times the calls that belong to no world."""
+
+    def __init__(self, service: Service, clock: Clock, guard: Guard, log: Log) -> None:
+        self._service = service
+        self._clock = clock
+        self._guard = guard
+        self._log = log
+        self._others = 0
+
+    def serve(self, plane: Plane, handlers: Mapping[str, Handler]) -> DeskApp:
+        """An app that serves one path with a handler for each method; ``*`` stands for all."""
+        return DeskApp(self, plane, dict(handlers))
+
+    def admit(self, plane: Plane, call: Call) -> None:
+        """Raise GatewayError for a call that may not come to this plane."""
+        if plane == "control":
+            self._guard.check(call)
+        elif plane == "open":
+            self._guard.check_origin(call)
+
+    def finish(self, plane: Plane, call: Call, answer: Answer, began: float) -> None:
+        """Complete an answer that is about to be sent."""
+        given = call.header(b"x-request-id")
+        echoed = given if given is not None and _REQUEST_ID.fullmatch(given) is not None else None
+        if plane == "api":
+            request_id = self._record(call, answer, echoed, stopwatch() - began)
+            answer.headers += call.headers
+            answer.headers += _cors(call)
+        else:
+            self._others += 1
+            request_id = echoed or b"control-%d" % self._others
+        answer.headers.append((b"x-request-id", request_id))
+        self._log(call, answer)
+
+    def _record(self, call: Call, answer: Answer, request_id: bytes | None, elapsed: float) -> bytes:
+        """Write one call into the journal of its world; the id it has from now on."""
+        world = call.world
+        journal, clock = (world.journal, world.clock) if world is not None else (self._service.strangers, self._clock)
+        journal.calls += 1
+        if request_id is None:
+            request_id = (
+                world.name("call", journal.calls, 12) if world is not None else f"{journal.calls:024x}"
+            ).encode()
+        scope, content = call.scope, call.content
+        query = scope["query_string"]
+        path = (scope.get("raw_path") or scope["path"].encode("utf-8", "replace")).decode("latin-1")
+        journal.add(
+            Exchange(
+                number=journal.calls,
+                at=clock.now(),
+                elapsed=round(elapsed, 6),
+                request_id=request_id.decode("ascii"),
+                method=scope["method"],
+                target=f"{path}?{query.decode('latin-1')}" if query else path,
+                headers=scope["headers"],
+                body=content if len(content) <= MAX_KEPT else content[:2000],
+                size=len(content),
+                status=answer.status,
+                answer=answer.body,
+                model=call.model,
+                task_id=call.task_id,
+                violations=call.violations,
+                note=answer.note,
+            )
+        )
+        return request_id
+
+
+class DeskApp:
+    """One path as an ASGI app."""
+
+    def __init__(self, desk: Desk, plane: Plane, handlers: dict[str, Handler]) -> None:
+        self._desk = desk
+        self._plane: Plane = plane
+        if "GET" in handlers:
+            handlers.setdefault("HEAD", handlers["GET"])
+        self._handlers = handlers
+        self._any = handlers.pop("*", None)
+        self._allow = ", ".join(sorted({*handlers, "OPTIONS"})) if self._any is None else "*"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        began = stopwatch()
+        call = Call(scope, receive)
+        handler = self._handlers.get(scope["method"], self._any) or self._unserved
+        try:
+            if self._plane != "api":
+                self._desk.admit(self._plane, call)
+            answer = await handler(call)
+        except Refused as refused:
+            answer = refused.answer
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 - the one place where anything at all becomes an answer
+            answer = error_answer(error)
+        self._desk.finish(self._plane, call, answer, began)
+        if scope["method"] == "HEAD":
+            answer.body = b""
+        await answer(scope, receive, send)
+
+    async def _unserved(self, call: Call) -> Answer:
+        """OPTIONS, or a method that this path is not served for."""
+        if call.method != "OPTIONS":
+            message = f"this path is served for {self._allow} only"
+            raise GatewayError(Trouble.METHOD_NOT_ALLOWED, message, headers={"allow": self._allow})
+        answer = Answer(204, b"", ())
+        answer.headers = [(b"allow", self._allow.encode())]
+        if _local_origin(call) is not None and self._plane == "api":
+            wanted = call.header(b"access-control-request-headers")
+            answer.headers += [
+                (b"access-control-allow-methods", self._allow.encode()),
+                (b"access-control-allow-headers", wanted or b"Authorization, Content-Type"),
+                (b"access-control-max-age", b"600"),
+            ]
+        return answer
+
+
+def _local_origin(call: Call) -> bytes | None:
+    """The origin of a web page that was loaded from this machine."""
+    origin = call.header(b"origin")
+    if origin is None:
+        return None
+    try:
+        parts = urlsplit(origin.decode("latin-1"))
+        return origin if parts.scheme in {"http", "https"} and is_loopback(parts.hostname or "") else None
+    except ValueError:
+        return None
+
+
+def _cors(call: Call) -> Headers:
+    if call.header(b"origin") is None:
+        return []
+    origin = _local_origin(call)
+    if origin is None:
+        return [(b"vary", b"Origin")]
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", _EXPOSED),
+        (b"vary", b"Origin"),
+    ]
+
+
+def not_found(access: Access) -> Handler:
+    """The handler of every path that is not served."""
+
+    async def handler(call: Call) -> Answer:
+        call.world = access.known_world(call)
+        message = f"nothing is served at {call.path[:100]!r}; submit to /model/v1/generation, or see /docs"
+        raise GatewayError(Trouble.NOT_FOUND, message)
+
+    return handler

@@ -1,0 +1,97 @@
+"""The server's own receivers of callbacks: ``/_mock/inbox/{name}`` and its messages (wire#7).
+
+``timeout`` is in real seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from mock_server.errors import GatewayError, Trouble
+from mock_server.inbox import InboxMessage
+from mock_server.redaction import safe_headers
+from mock_server.web.guard import Guard
+from mock_server.web.http import Answer, Call, json_answer
+from mock_server.web.inputs import MAX_BODY, key_of, number, query_of
+from mock_server.web.state import ControlledState
+from mock_server.world import World
+
+INBOX = "/_mock/inbox/"
+MESSAGES = "/messages"
+MAX_TIMEOUT = 300.0
+
+
+class Receiver:
+    """Takes in messages from whoever sends them; shows them to whoever may use the control API."""
+
+    def __init__(self, state: ControlledState, guard: Guard) -> None:
+        self._state = state
+        self._guard = guard
+
+    async def inbox(self, call: Call) -> Answer:
+        """Receive a message, or list those received."""
+        name = call.param("rest")
+        if name.endswith(MESSAGES) and call.method in {"GET", "HEAD"}:
+            self._guard.check(call)
+            return await self._messages(call, name[: -len(MESSAGES)])
+        content = await call.body(MAX_BODY)
+        body = _as_json(content)
+        world = self._world(call, body)
+        asked = call.scope["query_string"].decode("latin-1")
+        inbox = self._state.inboxes.open(name)
+        owner = world.key if world is not None else None
+        status = _status(call, (message.query == asked and message.world == owner for message in inbox.messages))
+        message = InboxMessage(
+            number=inbox.next_number(owner),
+            received_at=(world.clock if world is not None else self._state.clock).now(),
+            method=call.method,
+            query=asked,
+            headers=safe_headers(call.scope["headers"]),
+            body=body,
+            answered=status,
+            world=owner,
+        )
+        inbox.put(message)
+        return json_answer({"received": message.number}, status)
+
+    async def _messages(self, call: Call, name: str) -> Answer:
+        query, key = query_of(call, "wait_for", "timeout"), key_of(call)
+        wanted = int(number(query, "wait_for", 0))
+        timeout = number(query, "timeout", 10, most=MAX_TIMEOUT)
+        inbox = self._state.inboxes.open(name)
+        complete = await inbox.wait_for(wanted, timeout, key)
+        messages = [replace(message, world=self._label(message.world)) for message in inbox.seen_by(key)]
+        found = {"inbox": name, "count": len(messages), "messages": messages}
+        if not complete:
+            message = f"{len(messages)} of {wanted} messages arrived in inbox {name!r} within {timeout:g} s"
+            raise GatewayError(Trouble.TIMED_OUT, message, detail=found)
+        return json_answer(found)
+
+    def _label(self, key: str | None) -> str | None:
+        return self._state.service.world(key).label if key is not None else None
+
+    def _world(self, call: Call, body: Any) -> World | None:
+        """The world a message belongs to: that of the task it tells of, else that of the key it carries."""
+        told_of = body.get("id") if isinstance(body, dict) else None
+        world = self._state.service.world_of(told_of) if isinstance(told_of, str) else None
+        return world or self._state.service.worlds.get(key_of(call) or "")
+
+
+def _status(call: Call, alike: Iterable[bool]) -> int:
+    """What to answer: ``status``, but 200 once as many as ``times`` were ``alike``. Raises GatewayError."""
+    query = query_of(call)
+    status = int(number(query, "status", 200, least=200, most=599))
+    if status in {204, 205, 304}:
+        raise GatewayError(Trouble.MALFORMED, f"status {status} has no body, and an inbox answers with one")
+    return status if "times" not in query or sum(alike) < number(query, "times", 0) else 200
+
+
+def _as_json(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return content.decode("utf-8", "replace")

@@ -1,0 +1,166 @@
+"""What the control API shows: tasks, callbacks, accounts and the journal, secrets masked (wire#7)."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import Any
+
+import orjson
+
+from mock_server.account import CURRENCY, money
+from mock_server.errors import GatewayError, Trouble
+from mock_server.journal import Exchange
+from mock_server.redaction import safe_json, safe_url
+from mock_server.task import Attempt, Delivery, DeliveryState, Task
+from mock_server.web.http import Answer, Call, json_answer
+from mock_server.web.inputs import key_of, number, query_of
+from mock_server.web.state import ControlledState
+from mock_server.world import World
+
+TASKS = "/_mock/tasks/"
+
+
+class Records:
+    """The handlers that only show."""
+
+    def __init__(self, state: ControlledState) -> None:
+        self._state = state
+
+    async def tasks(self, call: Call) -> Answer:
+        """All tasks, in full."""
+        worlds = self._state.worlds(key_of(call))
+        found = [(world, task) for world in worlds for task in await world.store.tasks()]
+        return json_answer({"tasks": [await task_shown(self._state, world, task) for world, task in found]})
+
+    async def task(self, call: Call) -> Answer:
+        """One task in full."""
+        world, task = await self._state.find(key_of(call), call.param("rest"))
+        return json_answer(await task_shown(self._state, world, task))
+
+    async def callbacks(self, call: Call) -> Answer:
+        """Callbacks told and owed, with every attempt; those of one ``task`` or in one ``state``."""
+        query = query_of(call, "task", "state")
+        state = query.get("state")
+        if state is not None and state not in set(DeliveryState):
+            told = f"state is one of {', '.join(DeliveryState)}, not {state[:40]!r}"
+            raise GatewayError(Trouble.MALFORMED, told)
+        found = [
+            delivery_shown(world, task, delivery)
+            for world, task, delivery in await self._state.deliveries(key_of(call))
+            if query.get("task") in {None, task.id, task.external_id} and state in {None, delivery.state}
+        ]
+        return json_answer({"callbacks": found})
+
+    async def callback(self, call: Call) -> Answer:
+        """One callback."""
+        world, task, delivery = await self._state.delivery(key_of(call), call.param("delivery"))
+        return json_answer(delivery_shown(world, task, delivery))
+
+    async def accounts(self, call: Call) -> Answer:
+        """What each world has left and has spent."""
+        return json_answer({"accounts": [account_shown(world) for world in self._state.worlds(key_of(call))]})
+
+    async def requests(self, call: Call) -> Answer:
+        """The journal: the latest calls that pass the filters, in order."""
+        query = query_of(call, "path", "status", "task", "model", "method", "limit")
+        limit = int(number(query, "limit", 100, least=1, most=1e6))
+        status = query.get("status", "")
+        if status and re.fullmatch(r"[1-5]([0-9]{2}|xx)", status) is None:
+            raise GatewayError(Trouble.MALFORMED, f"status is a number such as 404, or 4xx, not {status[:40]!r}")
+        key = key_of(call)
+        journals = [(world.label, world.journal) for world in self._state.worlds(key)]
+        strangers = [(None, self._state.service.strangers)] if key is None else []
+        wanted = [
+            (label, exchange)
+            for label, journal in [*journals, *strangers]
+            for exchange in journal
+            if _passes(exchange, query)
+        ]
+        wanted.sort(key=lambda one: one[1].order)
+        shown = [exchange.shown(label) for label, exchange in wanted[-limit:]]
+        return json_answer({"total": len(wanted), "requests": shown})
+
+
+def _passes(exchange: Exchange, query: dict[str, str]) -> bool:
+    status, path = query.get("status"), query.get("path")
+    if status is not None and not fnmatchcase(str(exchange.status), status.replace("x", "?")):
+        return False
+    if path is not None and not (fnmatchcase(exchange.path, path) or exchange.path.startswith(path)):
+        return False
+    if query.get("method", exchange.method).upper() != exchange.method:
+        return False
+    return query.get("task") in {None, exchange.task_id} and query.get("model") in {None, exchange.model}
+
+
+async def task_shown(state: ControlledState, world: World, task: Task) -> dict[str, Any]:
+    """A task in full."""
+    now = world.clock.now()
+    snapshot = task.at(now)
+    deliveries = await world.store.deliveries(task.id)
+    return {
+        "id": task.id,
+        "external_task_id": task.external_id,
+        "world": world.label,
+        "model": task.model,
+        "status": snapshot.status,
+        "progress": snapshot.progress,
+        "held": task.timeline.held,
+        "created_at": task.created_at,
+        "cost": task.cost,
+        "request": safe_json(task.params),
+        "metadata": task.metadata,
+        "plan": list(task.timeline.frames),
+        "failure": task.timeline.failure,
+        "transitions": [
+            {"at": frame.at, "status": frame.status} for frame in task.timeline.transitions() if frame.at <= now
+        ],
+        "answer": state.service.answer(task, now, task.base_url),
+        "deliveries": [delivery_shown(world, task, delivery) for delivery in deliveries],
+    }
+
+
+def delivery_shown(world: World, task: Task, delivery: Delivery) -> dict[str, Any]:
+    """A callback in full: what it tells, where, and every attempt."""
+    return {
+        "id": delivery.id,
+        "task": task.id,
+        "world": world.label,
+        "url": safe_url(task.callback_url or ""),
+        "status": delivery.status,
+        "state": delivery.state,
+        "tells_of": delivery.tells_of,
+        "due_at": delivery.due_at if delivery.state is DeliveryState.OWED else None,
+        "body": orjson.loads(delivery.body) if delivery.body is not None else None,
+        "attempts": [_attempt_shown(attempt) for attempt in delivery.attempts],
+    }
+
+
+def _attempt_shown(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "at": attempt.at,
+        "elapsed": attempt.elapsed,
+        "headers": attempt.headers,
+        "signature": attempt.headers.get("webhook-signature"),
+        "status": attempt.status,
+        "answer": attempt.answer,
+        "error": attempt.error,
+        "next_at": attempt.next_at,
+    }
+
+
+def account_shown(world: World) -> dict[str, Any]:
+    """What a world has left and has spent; ``spent`` is what was charged and not refunded."""
+    account = world.account
+    account.settle(world.clock.now())
+    return {
+        "world": world.label,
+        "balance": money(account.balance),
+        "charged": money(account.charged),
+        "refunded": money(account.refunded),
+        "spent": money(account.spent),
+        "currency": CURRENCY,
+        "tasks": world.submitted,
+        "running": account.running,
+        "max_running": world.max_running,
+    }

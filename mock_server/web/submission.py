@@ -1,0 +1,40 @@
+"""What both protocols do with a submitted body once they know whose it is and for which model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mock_server.endpoint import failed_body
+from mock_server.errors import TaskRejected
+from mock_server.service import Service
+from mock_server.task import Task
+from mock_server.web.address import Address
+from mock_server.web.fetching import ImageFetcher
+from mock_server.web.http import Call, Refused, json_answer
+from mock_server.world import World
+
+
+class Submission:
+    """Makes tasks. ``max_body`` is in bytes."""
+
+    def __init__(self, service: Service, fetcher: ImageFetcher, address: Address, max_body: int) -> None:
+        self._service = service
+        self._fetcher = fetcher
+        self._address = address
+        self.max_body = max_body
+
+    async def make(self, call: Call, world: World, model: str, body: Mapping[str, Any]) -> Task:
+        """The task. Raises Refused in the words of its model, or GatewayError for what no model has words for."""
+        base_url = self._address(call)
+        try:
+            task = await self._service.submit(world, model, body, self._fetcher(call, base_url), base_url)
+        except TaskRejected as rejected:
+            endpoint = self._service.endpoint(model)
+            code = endpoint.errors.code_of(rejected.mistake)
+            refused = json_answer(failed_body(endpoint, code, rejected.message), 400)
+            refused.note = f"{model} {code}: {rejected.message}"
+            call.violations = rejected.violations
+            raise Refused(refused) from None
+        call.task_id = task.id
+        return task

@@ -1,0 +1,42 @@
+"""World: all that belongs to one API key. Nothing in it is shared with another."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from mock_server.account import Account
+from mock_server.clock import Clock
+from mock_server.journal import Journal
+from mock_server.limits import Window
+from mock_server.redaction import masked
+from mock_server.scheduler import Scheduler
+from mock_server.stores import Store
+
+
+@dataclass(eq=False)
+class World:
+    """One API key's tasks, clock, account and journal. ``submitted`` counts its tasks, and so names them."""
+
+    key: str
+    seed: int
+    clock: Clock
+    store: Store
+    scheduler: Scheduler
+    account: Account
+    journal: Journal
+    max_running: int | None = None
+    window: Window | None = None
+    submitted: int = field(default=0)
+    uploaded: int = field(default=0)
+
+    @cached_property
+    def label(self) -> str:
+        """What it is called where the key itself must not be shown."""
+        return masked(self.key)
+
+    def name(self, kind: str, number: int, size: int = 16) -> str:
+        """An id for the ``number``-th of a kind: the same in every run with this seed, in no other world."""
+        said = f"{self.seed}/{self.key}/{kind}/{number}" if kind else f"{self.seed}/{self.key}/{number}"
+        return hashlib.blake2b(said.encode(), digest_size=size).hexdigest()
