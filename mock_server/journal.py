@@ -16,7 +16,7 @@ import orjson
 
 from mock_server.errors import Violation
 from mock_server.images import MIB
-from mock_server.redaction import safe_headers, safe_json, safe_text, safe_url
+from mock_server.redaction import safe_headers, safe_json, safe_text
 
 #: Longer bodies are kept by their beginning.
 MAX_KEPT = 16 * 1024
@@ -66,7 +66,7 @@ class Exchange:
             "elapsed": self.elapsed,
             "request_id": self.request_id,
             "method": self.method,
-            "path": safe_url(self.target),
+            "path": safe_text(self.target),
             "headers": safe_headers(self.headers),
             "body": _shown_body(self.body, self.size),
             "size": self.size,

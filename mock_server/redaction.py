@@ -6,12 +6,12 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-admin-token", "x-api-key", "cookie"})
 _SECRET_NAMES = re.compile(
-    r"([?&;](?:[\w-]*(?:key|token|secret|password|passwd|signature|sig|auth)[\w-]*)=)([^&;#]*)", re.IGNORECASE
+    r"([?&;](?:[\w-]*(?:key|token|secret|password|passwd|signature|sig|auth)[\w-]*)=)([^&;#\s\"']*)", re.IGNORECASE
 )
+_USERINFO = re.compile(r"://[^/?#\s\"']*@")
 
 
 def masked(secret: str) -> str:
@@ -20,26 +20,17 @@ def masked(secret: str) -> str:
     return f"{secret[: min(6, len(secret) // 2)]}…{digest}"
 
 
-def safe_url(url: str) -> str:
-    """A URL, or a path with a query, without passwords and without the values of parameters that hold secrets."""
-    try:
-        userinfo = urlsplit(url).netloc.rpartition("@")[0]
-    except ValueError:
-        userinfo = ""
-    if userinfo:
-        url = url.replace(f"{userinfo}@", "…@", 1)
-    return _SECRET_NAMES.sub(lambda found: f"{found[1]}{masked(found[2])}", url) if "=" in url else url
-
-
 def safe_text(text: str) -> str:
-    """Text that may hold such URLs."""
-    return _SECRET_NAMES.sub(lambda found: f"{found[1]}{masked(found[2])}", text)
+    """Text, or a URL, without the passwords in its URLs and without the values of parameters that hold secrets."""
+    if "://" in text:
+        text = _USERINFO.sub("://…@", text)
+    return _SECRET_NAMES.sub(lambda found: f"{found[1]}{masked(found[2])}", text) if "=" in text else text
 
 
 def safe_json(value: Any) -> Any:
-    """A JSON value in which every URL is safe to show."""
+    """A JSON value with every text in it made safe."""
     if isinstance(value, str):
-        return safe_url(value) if value[:8].lower().startswith(("http://", "https://")) else value
+        return safe_text(value)
     if isinstance(value, dict):
         return {key: safe_json(inner) for key, inner in value.items()}
     return [safe_json(inner) for inner in value] if isinstance(value, list) else value
@@ -54,6 +45,6 @@ def safe_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
             scheme, space, secret = value.partition(" ")
             value = f"{scheme} {masked(secret)}" if space else masked(value)
         elif name == "referer":
-            value = safe_url(value)
+            value = safe_text(value)
         shown[name] = f"{shown[name]}, {value}" if name in shown else value
     return shown

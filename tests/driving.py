@@ -34,7 +34,7 @@ class Drive:
         assert answer.status_code < 500, answer.text
         return answer
 
-    async def submit(self, place: int, inbox: str | None = "news", **extra: Any) -> dict[str, Any]:
+    async def submit_raw(self, place: int, inbox: str | None = "news", **extra: Any) -> httpx.Response:
         """Submit one of the bodies above; its callbacks go to an inbox."""
         body = {**BODIES[place % len(BODIES)]}
         if inbox is not None:
@@ -43,10 +43,20 @@ class Drive:
             body["data"] = {**body["data"], **extra}
         else:
             body |= extra
-        answer = await self.call("POST", SUBMIT, json=body)
+        return await self.call("POST", SUBMIT, json=body)
+
+    async def submit(self, place: int, inbox: str | None = "news", **extra: Any) -> dict[str, Any]:
+        """The same, where it has to be accepted."""
+        answer = await self.submit_raw(place, inbox, **extra)
         assert answer.status_code == 200, answer.text
         self.ids.append(answer.json()["id"])
         return answer.json()
+
+    async def cancel(self, task_id: str) -> int:
+        """Cancel a task over the queue protocol; the status of the answer."""
+        task = (await self.call("GET", f"/_mock/tasks/{task_id}")).json()
+        path = f"/model/v1/queue/{task['model']}/requests/{task_id}/cancel"
+        return (await self.call("PUT", path)).status_code
 
     async def poll(self, task_id: str) -> dict[str, Any]:
         return (await self.call("GET", f"{SUBMIT}/task/{task_id}")).json()
@@ -75,7 +85,15 @@ class Drive:
             "tasks": tasks,
             "polls": [await self.poll(task_id) for task_id in self.ids],
             "news": await self.news(),
+            "account": (await self.call("GET", "/_mock/account")).json(),
         }
+
+    async def journal(self) -> list[dict[str, Any]]:
+        """The calls so far, without what is measured in real time."""
+        found = (await self.call("GET", "/_mock/requests?limit=10000")).json()["requests"]
+        for exchange in found:
+            del exchange["elapsed"]
+        return found
 
 
 @contextlib.asynccontextmanager
@@ -92,3 +110,19 @@ async def drive(**settings: Any):
         ) as client,
     ):
         yield Drive(server, client)
+
+
+@contextlib.asynccontextmanager
+async def drive_worlds(*keys: str, **settings: Any):
+    """One server like that, used by a client for each key."""
+    server = MockServer(**{"speed": "manual", **settings})
+    app = server.app
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        clients = [
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url=server.url, headers={"Authorization": f"Bearer {key}"}
+            )
+            for key in keys
+        ]
+        yield [Drive(server, await stack.enter_async_context(client)) for client in clients]

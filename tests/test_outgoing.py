@@ -19,7 +19,7 @@ from mock_server.blobs import Blobs
 from mock_server.files import Files
 from mock_server.images import Limits, NotAnImage
 from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
-from mock_server.redaction import safe_url
+from mock_server.redaction import safe_text
 from mock_server.resources import resource
 from mock_server.web.fetching import ImageFetcher
 from mock_server.web.http import Call
@@ -161,5 +161,5 @@ def test_a_password_in_a_callback_url_is_sent_as_such_and_shown_to_nobody():
     asyncio.run(sent())
     assert network.requests[0].headers["authorization"] == "Basic bWU6cEBzcw=="
     assert (
-        safe_url("http://me:p%40ss@127.0.0.1/hook?token=abcdef&a=1") == "http://…@127.0.0.1/hook?token=abc…20b183&a=1"
+        safe_text("http://me:p%40ss@127.0.0.1/hook?token=abcdef&a=1") == "http://…@127.0.0.1/hook?token=abc…20b183&a=1"
     )

@@ -52,7 +52,8 @@ class MockServer:
             named = self.settings.model_copy(update={"public_url": self.settings.public_url or ASGI_URL})
             transport = OwnTransport()
             self._built = create_app(named, transport)
-            transport.serve(named.public_url or ASGI_URL, self._built.app)
+            self._url = named.public_url or ASGI_URL
+            transport.serve(self._url, self._built.app)
         return self._built.app
 
     @property

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from mock_server.clock import Clock, stopwatch
 from mock_server.errors import GatewayError, Trouble
 from mock_server.journal import MAX_KEPT, Exchange
+from mock_server.redaction import safe_text
 from mock_server.service import Service
 from mock_server.web.access import Access
 from mock_server.web.gateway import error_answer
@@ -179,7 +180,7 @@ def not_found(access: Access) -> Handler:
 
     async def handler(call: Call) -> Answer:
         call.world = access.known_world(call)
-        message = f"nothing is served at {call.path[:100]!r}; submit to /model/v1/generation, or see /docs"
+        message = f"nothing is served at {safe_text(call.path)[:100]!r}; submit to /model/v1/generation, or see /docs"
         raise GatewayError(Trouble.NOT_FOUND, message)
 
     return handler

@@ -10,6 +10,7 @@ from mock_server.files import Files
 from mock_server.gallery import Fetch
 from mock_server.images import Limits, NotAnImage
 from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
+from mock_server.redaction import safe_text
 from mock_server.web.guard import is_loopback
 from mock_server.web.http import Call
 
@@ -60,7 +61,7 @@ class ImageFetcher:
             target = await self._outgoing.target(url, policy)
             answer = await self._outgoing.send("GET", target, timeout=TIMEOUT, max_bytes=limits.max_bytes + 1)
         except (TargetRefused, Unreachable) as error:
-            raise NotAnImage(f"cannot be fetched from {url[:100]}: {error}") from None
+            raise NotAnImage(f"cannot be fetched from {safe_text(url)[:100]}: {error}") from None
         if answer.status != 200:
             raise NotAnImage(f"cannot be fetched: {urlsplit(url).netloc} answered {answer.status}")
         if answer.body is None:

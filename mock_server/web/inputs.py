@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,7 +18,9 @@ Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 class Body(BaseModel):
-    """The body of a control call; unknown fields are refused."""
+    """The body of a control call; unknown fields are refused. Wrong values are shown back unless they may be secret."""
+
+    shown_back: ClassVar[bool] = True
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -61,6 +63,8 @@ class BalanceBody(Body):
 class SecretsBody(Body):
     """What callbacks are signed with from now on; several sign each."""
 
+    shown_back: ClassVar[bool] = False
+
     secrets: list[str]
 
 
@@ -79,7 +83,7 @@ async def parsed(call: Call, wanted: type[Wanted]) -> Wanted:
     except ValidationError as invalid:
         told = [
             f"{'.'.join(map(str, error['loc']))}: {error['msg'].lower()}"
-            + ("" if error["type"] == "missing" else f", not {shown(error['input'])}")
+            + ("" if error["type"] == "missing" or not wanted.shown_back else f", not {shown(error['input'])}")
             for error in invalid.errors()
         ]
         known = ", ".join(wanted.model_fields) or "nothing"

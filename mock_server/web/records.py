@@ -11,7 +11,7 @@ import orjson
 from mock_server.account import CURRENCY, money
 from mock_server.errors import GatewayError, Trouble
 from mock_server.journal import Exchange
-from mock_server.redaction import safe_json, safe_url
+from mock_server.redaction import safe_json, safe_text
 from mock_server.task import Attempt, Delivery, DeliveryState, Task
 from mock_server.web.http import Answer, Call, json_answer
 from mock_server.web.inputs import key_of, number, query_of
@@ -126,7 +126,7 @@ def delivery_shown(world: World, task: Task, delivery: Delivery) -> dict[str, An
         "id": delivery.id,
         "task": task.id,
         "world": world.label,
-        "url": safe_url(task.callback_url or ""),
+        "url": safe_text(task.callback_url or ""),
         "status": delivery.status,
         "state": delivery.state,
         "tells_of": delivery.tells_of,

@@ -1,0 +1,132 @@
+"""One API key is one world: whatever happens in one, another goes on as if it were alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mock_server import MockServer
+from tests.driving import drive_worlds
+
+KEYS = ("alpha", "beta")
+
+steps = st.one_of(
+    st.tuples(st.just("submit"), st.integers(0, 4)),
+    st.tuples(st.just("submit elsewhere"), st.integers(0, 4)),
+    st.tuples(st.just("advance"), st.integers(0, 200_000)),
+    st.tuples(st.just("poll"), st.integers(0, 3)),
+    st.tuples(st.just("cancel"), st.integers(0, 3)),
+    st.tuples(st.just("hold"), st.integers(0, 3)),
+    st.tuples(st.just("fail"), st.integers(0, 3)),
+    st.tuples(st.just("reset"), st.just(0)),
+)
+scripts = st.lists(st.tuples(st.sampled_from([0, 1]), steps), min_size=1, max_size=14)
+
+
+async def _step(one, step, number):
+    """One step of a script; what came of it."""
+    what, value = step
+    if what == "advance":
+        return await one.advance(value / 1000)
+    if what.startswith("submit"):
+        # Both worlds use the same inbox and the same external ids; the inbox refuses the first two of each.
+        inbox = "news?status=503&times=2" if what == "submit" else None
+        answer = await one.submit_raw(value, inbox, external_task_id=f"task-{number % 3}")
+        one.ids += [answer.json()["id"]] if answer.status_code == 200 else []
+        return answer.json()
+    if what == "reset":
+        one.ids.clear()
+        return (await one.call("POST", "/_mock/reset")).json()
+    return await _touch(one, what, one.ids[value % len(one.ids)]) if one.ids else None
+
+
+async def _touch(one, what, task_id):
+    if what == "poll":
+        return await one.poll(task_id)
+    if what == "cancel":
+        return await one.cancel(task_id)
+    return (await one.call("POST", f"/_mock/tasks/{task_id}/{what}")).json()
+
+
+async def _played(script, *worlds):
+    """What a script gives the named worlds, of which only those take part."""
+    limits = {"balance": "3", "max_running": 3, "rate_limit": "40/min"}
+    async with drive_worlds(*KEYS, profile="fast", **limits) as both:
+        seen = {world: [] for world in worlds}
+        for number, (world, step) in enumerate(script):
+            if world in worlds:
+                seen[world].append(await _step(both[world], step, number))
+        return {world: (seen[world], await both[world].history(), await both[world].journal()) for world in worlds}
+
+
+@settings(max_examples=60, deadline=None)
+@given(scripts)
+def test_two_worlds_driven_at_once_give_what_each_gives_alone(script):
+    together = asyncio.run(_played(script, 0, 1))
+    for world in (0, 1):
+        alone = asyncio.run(_played(script, world))
+        assert together[world] == alone[world]
+
+
+def _headers(key):
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture
+def url():
+    with MockServer(speed="manual") as server:
+        yield server.url
+
+
+def test_an_inbox_shows_a_key_its_own_messages_and_those_of_nobody(url, http):
+    inbox = f"{url}/_mock/inbox/shared"
+    for key in KEYS:
+        body = {"model": "kirin_v1_t2v", "prompt": key, "callback_url": inbox}
+        http.post(f"{url}/model/v1/generation", json=body, headers=_headers(key))
+    http.post(inbox, json={"from": "nobody"})
+    http.post(f"{url}/_mock/clock/advance", json={"seconds": 10})
+    counts = [http.get(f"{inbox}/messages", headers=_headers(key)).json()["count"] for key in KEYS]
+    assert counts == [3, 3]
+    assert http.get(f"{inbox}/messages").json()["count"] == 5
+    assert http.get(f"{inbox}/messages", params={"key": "gamma"}).json()["count"] == 1
+    http.post(f"{url}/_mock/reset", headers=_headers("alpha"))
+    assert [http.get(f"{inbox}/messages", headers=_headers(key)).json()["count"] for key in KEYS] == [1, 3]
+
+
+def test_a_media_url_works_without_a_key_and_belongs_to_its_world(url, http):
+    body = {"model": "kirin_v1_t2v", "prompt": "A red apple"}
+    made = http.post(f"{url}/model/v1/generation", json=body, headers=_headers("alpha")).json()
+    clip = f"{url}/media/{made['id']}/0.mp4"
+    assert http.get(clip).status_code == 404
+    http.post(f"{url}/_mock/clock/advance", json={"seconds": 10}, headers=_headers("beta"))
+    assert http.get(clip).status_code == 404
+    http.post(f"{url}/_mock/clock/advance", json={"seconds": 10}, headers=_headers("alpha"))
+    assert http.head(clip).status_code == 200
+    fetched = http.get(f"{url}/_mock/requests", params={"path": "/media/"}, headers=_headers("alpha")).json()
+    assert [call["status"] for call in fetched["requests"]] == [404, 404, 200]
+    http.post(f"{url}/_mock/reset", headers=_headers("alpha"))
+    assert http.get(clip).status_code == 404
+
+
+def test_an_uploaded_file_goes_with_its_world(url, http):
+    picture = {"file": ("cat.png", b"cat", "image/png")}
+    files = [
+        http.post(f"{url}/api/v1/storage/files", files=picture, headers=_headers(key)).json()["data"]["url"]
+        for key in KEYS
+    ]
+    assert len(set(files)) == 2
+    http.post(f"{url}/_mock/reset", headers=_headers("alpha"))
+    assert [http.get(file).status_code for file in files] == [404, 200]
+
+
+def test_the_clock_of_one_key_is_its_own(url, http):
+    clock = f"{url}/_mock/clock"
+    started = http.get(clock, headers=_headers("beta")).json()["now"]
+    moved = http.post(f"{clock}/advance", json={"seconds": 60}, headers=_headers("alpha")).json()["now"]
+    assert http.get(clock, headers=_headers("beta")).json()["now"] == started
+    assert http.get(clock, params={"key": "alpha"}).json()["now"] == moved
+    assert http.put(clock, json={"mode": "real"}, headers=_headers("alpha")).json()["mode"] == "real"
+    assert http.get(clock, headers=_headers("beta")).json()["mode"] == "manual"
