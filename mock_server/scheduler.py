@@ -37,7 +37,7 @@ class Scheduler:
         self._under_way: set[asyncio.Task[None]] = set()
         self._lanes: WeakValueDictionary[tuple[str, str, bool], asyncio.Semaphore] = WeakValueDictionary()
         self._advancing = asyncio.Lock()
-        self.attempted = 0
+        self._attempted = 0
 
     def wake(self) -> None:
         """Something may be owed now; see to it."""
@@ -55,12 +55,11 @@ class Scheduler:
             await self._clock.wait(due, self._woken)
 
     async def advance_to(self, target: float) -> int:
-        """Move time on, stopping at every due moment; the number of attempts that ended meanwhile.
+        """Move time on, stopping at every due moment; the number of attempts since the last such move.
 
         Returns when everything due by then has been attempted. Works while time runs as well.
         """
         async with self._advancing:
-            before = self.attempted
             while True:
                 await self._send_due()
                 while self._under_way:
@@ -70,7 +69,8 @@ class Scheduler:
                     break
                 self._clock.move_to(due)
             self._clock.move_to(target)
-            return self.attempted - before
+            attempted, self._attempted = self._attempted, 0
+            return attempted
 
     async def _send_due(self) -> None:
         while (delivery := await self._store.claim_due(self._clock.now())) is not None:
@@ -110,7 +110,7 @@ class Scheduler:
         host, receiver = self._lanes_of(url)
         async with receiver, host:
             outcome = await self._courier.carry(url, delivery, body, self._clock.now())
-        self.attempted += 1
+        self._attempted += 1
         over = delivery.state in {DeliveryState.DELIVERED, DeliveryState.GIVEN_UP, DeliveryState.REFUSED}
         settled = after_replay(delivery, outcome) if over else after_attempt(delivery, outcome)
         if settled.state in {DeliveryState.REFUSED, DeliveryState.GIVEN_UP}:

@@ -216,7 +216,7 @@ class Service:
             self.strangers.clear()
 
     async def advance(self, worlds: Sequence[World], seconds: float) -> int:
-        """Move the time of some worlds on; the number of callbacks attempted meanwhile."""
+        """Move the time of some worlds on; the number of callbacks attempted since the last move."""
         targets = [(world, moment(world.clock.now() + seconds)) for world in worlds]
         return sum([await world.scheduler.advance_to(target) for world, target in targets])
 

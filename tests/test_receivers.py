@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from mock_server import MockServer
+from mock_server.scheduler import PER_HOST
 
 SUBMIT = "/model/v1/generation"
 KEY = {"Authorization": "Bearer sk-test"}
@@ -92,7 +93,7 @@ def test_a_receiver_that_hangs_holds_up_nobody(http, hanging, receiver):
     good = receiver(lambda _: (200, {}))
     with MockServer(speed=20, callback_timeout=600) as server:
         # More than may be under way to one receiver at once.
-        for _ in range(20):
+        for _ in range(PER_HOST + 1):
             _submit(http, server, hanging)
         task = _submit(http, server, good.url)
         inbox = server.inbox("good")
@@ -126,7 +127,7 @@ def test_a_path_that_hangs_leaves_room_for_its_neighbours_on_the_same_host(http)
         thread.start()
         with MockServer(speed=20, callback_timeout=600) as server:
             base = f"http://127.0.0.1:{host.server_address[1]}"
-            for _ in range(20):
+            for _ in range(PER_HOST + 1):
                 _submit(http, server, f"{base}/hangs")
             _submit(http, server, f"{base}/fine")
             assert seen.wait(60)
@@ -218,6 +219,17 @@ def test_news_that_was_delivered_can_be_delivered_again(http, receiver):
         early = http.get(f"{server.url}/_mock/callbacks/{last['id']}", headers=KEY).json()
     assert len(early["attempts"]) == 1
     assert [headers["webhook-id"] for _, headers, _ in fine.came] == [first["id"]] * 4 + [last["id"]]
+
+
+def test_a_replay_leaves_the_retries_of_later_news_as_they_are(http, receiver):
+    half = receiver(lambda number: (500 if number == 2 else 200, {}))
+    with MockServer(speed="manual") as server:
+        task = _submit(http, server, half.url)
+        _advance(http, server, 2.7)  # the task has ended by now, and the second try at telling so is still ahead
+        first, last = _callbacks(http, server, task=task)
+        assert (first["state"], last["state"], len(last["attempts"])) == ("delivered", "owed", 1)
+        http.post(f"{server.url}/_mock/callbacks/{first['id']}/replay", headers=KEY)
+        assert _callbacks(http, server, task=task)[1] == last
 
 
 def test_what_is_still_to_come_or_not_there_cannot_be_replayed(http, receiver):

@@ -13,6 +13,7 @@ from tests.driving import drive_worlds
 
 KEYS = ("alpha", "beta")
 
+LATER = ("advance", 2_000)
 steps = st.one_of(
     st.tuples(st.just("submit"), st.integers(0, 4)),
     st.tuples(st.just("submit elsewhere"), st.integers(0, 4)),
@@ -23,7 +24,13 @@ steps = st.one_of(
     st.tuples(st.just("fail"), st.integers(0, 3)),
     st.tuples(st.just("reset"), st.just(0)),
 )
-scripts = st.lists(st.tuples(st.sampled_from([0, 1]), steps), min_size=1, max_size=14)
+#: Both worlds have a task with callbacks, and time enough to tell of it, whatever else happens.
+scripts = st.builds(
+    lambda first, second, further: [(0, first), (1, second), *further, (0, LATER), (1, LATER)],
+    st.tuples(st.just("submit"), st.integers(0, 4)),
+    st.tuples(st.just("submit"), st.integers(0, 4)),
+    st.lists(st.tuples(st.sampled_from([0, 1]), steps), max_size=14),
+)
 
 
 async def _step(one, step, number):

@@ -172,7 +172,7 @@ class ServerClock:
         return self._server.built.clock.now()
 
     def advance(self, seconds: float) -> int:
-        """Move time on; returns, once they have been attempted, the number of callbacks due by then."""
+        """Move time on; returns, once all due by then were attempted, how many callbacks were since the last time."""
         if seconds < 0:
             raise ValueError(f"seconds must not be negative, not {seconds}")
 

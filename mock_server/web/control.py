@@ -106,7 +106,7 @@ class Control:
 
 
 async def advance(state: ControlledState, key: str | None, seconds: float) -> int:
-    """Move the time of one world on, or of all and of those to come; the number of callbacks attempted."""
+    """Move the time of one world on, or of all and of those to come; the number of callbacks attempted since."""
     target = moment(state.clock.now() + seconds)
     attempted = await state.service.advance(state.worlds(key), seconds)
     if key is None:
