@@ -8,8 +8,9 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
-from mock_server.timeline import Frame, Status, Timeline
+from mock_server.timeline import Status, Timeline
 
 CURRENCY = "USD"
 
@@ -21,12 +22,13 @@ def money(amount: Decimal) -> str:
     return f"{exact.quantize(Decimal('0.01')):f}" if isinstance(places, int) and places > -2 else f"{exact:f}"
 
 
-@dataclass(slots=True)
-class _Open:
-    """A task that has been paid and has not ended as far as is known."""
+class _End(NamedTuple):
+    """When a task ends, what it was charged, and whether that is kept."""
 
+    at: float
+    task_id: str
     cost: Decimal
-    end: Frame | None
+    kept: bool
 
 
 @dataclass(slots=True)
@@ -36,8 +38,10 @@ class Account:
     recharged: Decimal
     charged: Decimal = Decimal(0)
     refunded: Decimal = Decimal(0)
-    _open: dict[str, _Open] = field(default_factory=dict)
-    _ends: list[tuple[float, str]] = field(default_factory=list)
+    #: When each task that has not ended will do so, as far as is known.
+    _ends_at: dict[str, float | None] = field(default_factory=dict)
+    #: The same in order of time. What disagrees with the above is stale: the task was steered since.
+    _ends: list[_End] = field(default_factory=list)
 
     @property
     def balance(self) -> Decimal:
@@ -52,36 +56,43 @@ class Account:
     @property
     def running(self) -> int:
         """The number of tasks that have not ended, queued and held ones included."""
-        return len(self._open)
+        return len(self._ends_at)
 
     def charge(self, task_id: str, cost: Decimal, timeline: Timeline) -> None:
         """Take the price of a new task."""
         self.charged += cost
-        self._open[task_id] = _Open(cost, None)
-        self.change(task_id, timeline)
+        self.change(task_id, cost, timeline)
 
-    def change(self, task_id: str, timeline: Timeline) -> None:
-        """Take note that a task which has not ended will end otherwise."""
-        task = self._open[task_id]
-        task.end = timeline.end
-        if task.end is not None:
-            heapq.heappush(self._ends, (task.end.at, task_id))
+    def change(self, task_id: str, cost: Decimal, timeline: Timeline) -> None:
+        """Take note of when a task that has not ended will do so."""
+        end = timeline.end
+        self._ends_at[task_id] = end.at if end is not None else None
+        if end is not None:
+            heapq.heappush(self._ends, _End(end.at, task_id, cost, end.status is Status.COMPLETED))
+
+    def take_back(self, task_id: str, cost: Decimal) -> None:
+        """Undo the charge of a task that was not made after all."""
+        self.charged -= cost
+        del self._ends_at[task_id]
 
     def settle(self, now: float) -> None:
         """Give back what the tasks cost that have come to nothing by ``now``."""
-        while self._ends and self._ends[0][0] <= now:
-            ended_at, task_id = heapq.heappop(self._ends)
-            task = self._open.get(task_id)
-            if task is None or task.end is None or task.end.at != ended_at:
-                continue  # it was steered since
-            del self._open[task_id]
-            if task.end.status is not Status.COMPLETED:
-                self.refunded += task.cost
+        while self._ends and self._ends[0].at <= now:
+            end = heapq.heappop(self._ends)
+            if self._is_stale(end):
+                continue
+            del self._ends_at[end.task_id]
+            if not end.kept:
+                self.refunded += end.cost
+
+    def _is_stale(self, end: _End) -> bool:
+        return self._ends_at.get(end.task_id) != end.at
 
     def next_end(self) -> float | None:
         """When the next task ends, as far as is known."""
-        ends = [task.end.at for task in self._open.values() if task.end is not None]
-        return min(ends, default=None)
+        while self._ends and self._is_stale(self._ends[0]):
+            heapq.heappop(self._ends)
+        return self._ends[0].at if self._ends else None
 
     def set_balance(self, balance: Decimal) -> None:
         """Recharge, or take away, until ``balance`` is left."""

@@ -6,6 +6,8 @@ Sizes are in bytes.
 from __future__ import annotations
 
 import shutil
+import tempfile
+import weakref
 from collections import OrderedDict
 from pathlib import Path
 
@@ -13,10 +15,10 @@ from mock_server.images import MIB
 
 
 class Blobs:
-    """Bytes by digest. ``folder`` is made when it is first needed."""
+    """Bytes by digest. The folder is a temporary one of its own, made when it is first needed."""
 
-    def __init__(self, folder: Path, max_bytes: int = 256 * MIB) -> None:
-        self._folder = folder
+    def __init__(self, max_bytes: int = 256 * MIB) -> None:
+        self._folder: Path | None = None
         self._max_bytes = max_bytes
         self._held: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
@@ -30,13 +32,18 @@ class Blobs:
         while self._size > self._max_bytes and len(self._held) > 1:
             spilled, oldest = self._held.popitem(last=False)
             self._size -= len(oldest)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / spilled).write_bytes(oldest)
+            (self._own_folder() / spilled).write_bytes(oldest)
+
+    def _own_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="kirin-mock-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
 
     def find(self, digest: str) -> bytes | None:
         """The bytes kept before, if any."""
         held = self._held.get(digest)
-        if held is not None:
+        if held is not None or self._folder is None:
             return held
         path = self._folder / digest
         return path.read_bytes() if path.is_file() else None
@@ -45,4 +52,6 @@ class Blobs:
         """Forget all."""
         self._held.clear()
         self._size = 0
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None

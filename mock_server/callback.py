@@ -13,15 +13,17 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from secrets import token_hex
 
 from mock_server.clock import moment, stopwatch
 from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
-from mock_server.task import Attempt, Delivery, DeliveryState
+from mock_server.task import Attempt, Delivery, DeliveryState, Task
 
 RETRY_AFTER = (1.0, 5.0, 30.0, 120.0, 600.0)
 TIMEOUT = 10.0
 MAX_ANSWER = 64 * 1024
 MAX_SHOWN = 1000
+MARK = "x-kirin-mock"
 SECRET_PREFIX = "whsec_"
 
 
@@ -64,6 +66,10 @@ class Courier:
         self._policy = policy
         self._timeout = timeout
         self.secrets = tuple(secrets)
+        #: Sent along, so that this server knows its own callbacks when they come back to it.
+        self.mark = token_hex(8)
+        #: The worlds of the deliveries being carried just now, by delivery.
+        self.under_way: dict[str, str] = {}
 
     def headers(self, delivery_id: str, now: float, body: bytes) -> dict[str, str]:
         """The headers of one attempt made at ``now``."""
@@ -79,8 +85,15 @@ class Courier:
             headers["webhook-signature"] = " ".join(signatures)
         return headers
 
-    async def carry(self, url: str, delivery: Delivery, body: bytes, now: float) -> Outcome:
+    async def carry(self, task: Task, delivery: Delivery, body: bytes, now: float) -> Outcome:
         """Make one attempt. Never raises for what the other side does."""
+        self.under_way[delivery.id] = task.world
+        try:
+            return await self._carry(task.callback_url or "", delivery, body, now)
+        finally:
+            self.under_way.pop(delivery.id, None)
+
+    async def _carry(self, url: str, delivery: Delivery, body: bytes, now: float) -> Outcome:
         began = stopwatch()
         headers = self.headers(delivery.id, now, body)
 
@@ -96,7 +109,7 @@ class Courier:
                 timeout=self._timeout,
                 max_bytes=MAX_ANSWER,
                 content=body,
-                headers=headers,
+                headers={**headers, MARK: self.mark},
             )
         except TargetRefused as refusal:
             return Outcome(attempt(None, f"refused: {refusal}"), refused=True)

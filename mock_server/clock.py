@@ -45,7 +45,7 @@ class Clock:
     def __init__(self, pace: Pace = REAL, start_at: float | None = None) -> None:
         self._first_pace = pace
         self._first_start = start_at
-        self.changed = asyncio.Event()
+        self._waiting: set[asyncio.Event] = set()
         self.restart()
 
     def restart(self) -> None:
@@ -66,7 +66,8 @@ class Clock:
     def _set_base(self, now: float) -> None:
         self._base = moment(now)
         self._base_real = time.monotonic()
-        self.changed.set()
+        for woken in self._waiting:
+            woken.set()
 
     def now(self) -> float:
         """Virtual Unix seconds."""
@@ -91,17 +92,18 @@ class Clock:
             self._set_base(target)
 
     async def wait(self, until: float | None, woken: asyncio.Event) -> None:
-        """Return once ``until`` has come, or ``woken`` is set, or the clock was changed; maybe early."""
-        self.changed.clear()
+        """Return once ``until`` has come or ``woken`` is set, which every change of this clock does; maybe early."""
         if until is not None and self.now() >= until:
             return
+        self._waiting.add(woken)
         timeout = None if until is None or self.pace.speed == 0 else max(until - self.now(), 0) / self.pace.speed
-        waits = [asyncio.ensure_future(self.changed.wait()), asyncio.ensure_future(woken.wait())]
         try:
-            await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(timeout):
+                await woken.wait()
+        except TimeoutError:
+            pass
         finally:
-            for wait in waits:
-                wait.cancel()
+            self._waiting.discard(woken)
 
 
 def stopwatch() -> float:

@@ -20,6 +20,9 @@ from mock_server.wording import name_of, nearest, path_text, problem
 
 Path = list[str | int]
 
+#: Of very many unknown names, so many are told.
+MAX_TOLD = 50
+
 #: Beside ``input`` in the wrapper; the platform's own client sends them.
 WRAPPER_EXTRAS: dict[str, dict[str, Any]] = {
     "moderation": {"type": "boolean", "description": "Accepted, without effect.", "x-evidence": "observed"},
@@ -198,7 +201,7 @@ class Judge:
             name = name_of(kind.property)
             yield name, f"{path_text([*path, name])} is required"
         elif isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
-            for name in kind.unexpected:
+            for name in kind.unexpected[:MAX_TOLD]:
                 if not inside:
                     right = shape_example("wrapper", self.endpoint.model)
                     yield name, f"{path_text([*path, name])} does not belong there; send {right}"

@@ -37,6 +37,7 @@ class Trouble(StrEnum):
     NO_BALANCE = "balance used up"
     RATE_LIMITED = "rate limit"
     TOO_MANY_RUNNING = "too many running tasks"
+    GONE = "gone"
     TOO_LARGE = "too large"
     MEDIA_TYPE = "media type"
     BAD_RANGE = "bad range"

@@ -6,72 +6,67 @@ real seconds, moments in virtual Unix seconds.
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from mock_server.errors import Violation
 from mock_server.images import MIB
-from mock_server.redaction import safe_headers, safe_json, safe_text
+from mock_server.redaction import safe_headers
 
 #: Longer bodies are kept by their beginning.
 MAX_KEPT = 16 * 1024
 MAX_BYTES = 16 * MIB
-_OVERHEAD = 600
-
-_order = itertools.count()
+OVERHEAD = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One call. ``number`` counts the calls of a world from 1, ``order`` those of all worlds."""
+class Exchange(NamedTuple):
+    """One call. ``number`` counts the calls of a world from 1, ``order`` those of all worlds; ``kept`` is the memory it
+    takes, nearly. A tuple, because one is made at every call.
+    """
 
     number: int
+    order: int
     at: float
     elapsed: float
-    request_id: str
+    request_id: bytes
     method: str
-    target: str
+    raw_path: bytes
+    query: bytes
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     size: int
     status: int
     answer: bytes
-    model: str | None = None
-    task_id: str | None = None
-    violations: Sequence[Violation] = ()
-    note: str = ""
-    order: int = field(default_factory=lambda: next(_order))
-
-    @property
-    def kept(self) -> int:
-        """The memory it takes, nearly."""
-        return _OVERHEAD + len(self.body) + len(self.answer) + len(self.target)
+    answer_size: int
+    model: str | None
+    task_id: str | None
+    violations: Sequence[Violation]
+    note: str
+    kept: int
 
     @property
     def path(self) -> str:
         """The path as it was sent, without the query."""
-        return self.target.partition("?")[0]
+        return self.raw_path.decode("latin-1")
 
     def shown(self, world: str | None) -> dict[str, Any]:
-        """As the control API shows it."""
+        """As the control API shows it, but for the texts, which are still to be made safe."""
         return {
             "number": self.number,
             "world": world,
             "at": self.at,
-            "elapsed": self.elapsed,
-            "request_id": self.request_id,
+            "elapsed": round(self.elapsed, 6),
+            "request_id": self.request_id.decode("ascii"),
             "method": self.method,
-            "path": safe_text(self.target),
+            "path": f"{self.path}?{self.query.decode('latin-1')}" if self.query else self.path,
             "headers": safe_headers(self.headers),
             "body": _shown_body(self.body, self.size),
             "size": self.size,
             "status": self.status,
-            "answer": _shown_body(self.answer, len(self.answer)),
+            "answer": _shown_body(self.answer, self.answer_size),
             "model": self.model,
             "task": self.task_id,
             "verdict": "refused" if self.status >= 400 else "accepted",
@@ -79,7 +74,7 @@ class Exchange:
                 {"path": one.path, "rule": one.rule, "mistake": one.mistake, "message": one.message}
                 for one in self.violations
             ],
-            "note": safe_text(self.note),
+            "note": self.note,
         }
 
 
@@ -118,8 +113,9 @@ def _shown_body(content: bytes, size: int) -> Any:
     """JSON where it is JSON, else its text; what is long by its beginning."""
     if size <= len(content):
         try:
-            return safe_json(orjson.loads(content)) if content else None
+            return orjson.loads(content) if content else None
         except orjson.JSONDecodeError:
             pass
-    text = safe_text(content[:2000].decode("utf-8", "replace"))
-    return text if size <= len(text) else f"{text}… ({size} bytes)"
+    kept = content[:2000]
+    text = kept.decode("utf-8", "replace")
+    return text if size <= len(kept) else f"{text}… ({size} bytes)"

@@ -11,7 +11,7 @@ import base64
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 #: Metadata services that do not live on link-local addresses.
-METADATA = {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
+METADATA = {
+    ipaddress.ip_address(address)
+    for address in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+}
 
 
 class TargetRefused(Exception):
@@ -46,13 +49,17 @@ class Target:
 
 
 class AddressPolicy:
-    """Which addresses may be talked to: loopback, and what ``allow`` names (hosts, addresses, CIDR blocks, any)."""
+    """Which addresses may be talked to: loopback, the names this server goes by itself, and what ``allow`` names: hosts
+    and addresses, CIDR blocks, any.
+    """
 
-    def __init__(self, allow: Sequence[str] = (), hint: str = "--callback-allow HOST") -> None:
+    def __init__(
+        self, allow: Sequence[str] = (), hint: str = "--callback-allow HOST", own_hosts: Collection[str] = ()
+    ) -> None:
         self._any = "any" in allow
         self._hint = hint
         self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-        self._names: set[str] = set()
+        self._names = {host.lower().rstrip(".") for host in own_hosts}
         for entry in allow:
             try:
                 self._networks.append(ipaddress.ip_network(entry, strict=False))
@@ -126,8 +133,8 @@ def split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise TargetRefused(f"not a URL that can be called: {error}") from None
+    except ValueError:
+        raise TargetRefused("not a URL that can be called: its host or port cannot be read") from None
     if parts.scheme.lower() not in {"http", "https"} or not host:
         raise TargetRefused("not a URL that can be called; it must start with http:// or https://")
     after_bracket = parts.netloc.rpartition("@")[2].partition("]")[2]

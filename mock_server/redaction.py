@@ -6,34 +6,48 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
-SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-admin-token", "x-api-key", "cookie"})
-_SECRET_NAMES = re.compile(
-    r"([?&;](?:[\w-]*(?:key|token|secret|password|passwd|signature|sig|auth)[\w-]*)=)([^&;#\s\"']*)", re.IGNORECASE
+_SECRET_NAME = re.compile(
+    r"(^|[^a-z])(api)?[^a-z]?keys?$|apikey|token|secret|passw|credential|authori[sz]ation|(^|[^a-z])auth($|[^a-z])|cookie",
+    re.IGNORECASE,
 )
-_USERINFO = re.compile(r"://[^/?#\s\"']*@")
+_SIGNATURE_NAME = re.compile(r"(^|[^a-z])sig(nature)?$", re.IGNORECASE)
+# Every repetition is bounded, so that no text takes long.
+_QUERY = re.compile(r"((?:^|[?&;])([\w%.~-]{1,80})=)([^&;#\s\"']{1,4000})")
+_USERINFO = re.compile(r"://(?:[^/?#\s]{0,2000}|[^\s/@]{0,200}:(?!\d{1,5}(?:/|$))[^\s@]{0,2000})@")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether something of this name holds a secret: ``api_key``, ``X-Auth-Token``, ``password``."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def masked(secret: str) -> str:
     """Enough of a secret to tell it from others, never the whole: its first few characters and a digest."""
     digest = hashlib.blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
-    return f"{secret[: min(6, len(secret) // 2)]}…{digest}"
+    return f"{secret[: min(4, len(secret) // 3)]}…{digest}"
 
 
 def safe_text(text: str) -> str:
     """Text, or a URL, without the passwords in its URLs and without the values of parameters that hold secrets."""
     if "://" in text:
         text = _USERINFO.sub("://…@", text)
-    return _SECRET_NAMES.sub(lambda found: f"{found[1]}{masked(found[2])}", text) if "=" in text else text
+    return _QUERY.sub(_masked_parameter, text) if "=" in text else text
 
 
-def safe_json(value: Any) -> Any:
-    """A JSON value with every text in it made safe."""
+def _masked_parameter(found: re.Match[str]) -> str:
+    name = unquote(found[2])
+    return f"{found[1]}{masked(found[3])}" if is_secret_name(name) or _SIGNATURE_NAME.search(name) else found[0]
+
+
+def safe_json(value: Any, name: str = "") -> Any:
+    """A JSON value with every text in it made safe, and every text masked that stands under a secret's name."""
     if isinstance(value, str):
-        return safe_text(value)
+        return masked(value) if name and is_secret_name(name) else safe_text(value)
     if isinstance(value, dict):
-        return {key: safe_json(inner) for key, inner in value.items()}
-    return [safe_json(inner) for inner in value] if isinstance(value, list) else value
+        return {key: safe_json(inner, key) for key, inner in value.items()}
+    return [safe_json(inner, name) for inner in value] if isinstance(value, list) else value
 
 
 def safe_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -41,10 +55,10 @@ def safe_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     shown: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        if name in SECRET_HEADERS:
+        if is_secret_name(name):
             scheme, space, secret = value.partition(" ")
             value = f"{scheme} {masked(secret)}" if space else masked(value)
-        elif name == "referer":
+        else:
             value = safe_text(value)
         shown[name] = f"{shown[name]}, {value}" if name in shown else value
     return shown

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from mock_server.callback import Courier, after_attempt, after_replay
-from mock_server.clock import Clock
+from mock_server.clock import Clock, moment
 from mock_server.stores import Store
 from mock_server.task import Delivery, DeliveryState, Task
 
@@ -32,40 +32,61 @@ class Scheduler:
         self._store = store
         self._courier = courier
         self._render = render
+        self._attempted = 0
+        self._stopped = False
+        #: What was under way when the loop of its attempt ended.
+        self._cut_short: list[Delivery] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._woken = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], Delivery] = {}
         self._lanes: WeakValueDictionary[tuple[str, str, bool], asyncio.Semaphore] = WeakValueDictionary()
         self._advancing = asyncio.Lock()
-        self._attempted = 0
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of the caller. An app without a socket may be used by one after another."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop = loop
+            self._cut_short += self._under_way.values()
+            self._begin_anew()
+        return loop
 
     def wake(self) -> None:
         """Something may be owed now; see to it."""
+        if self._stopped:
+            return
+        loop = self._running_loop()
         self._woken.set()
         if self._pump is None or self._pump.done():
-            self._pump = asyncio.get_running_loop().create_task(self._run())
+            self._pump = loop.create_task(self._run())
 
     async def _run(self) -> None:
         while True:
             self._woken.clear()
             await self._send_due()
             due = await self._store.next_due()
-            if due is None and not self._under_way:
+            if due is None and not self._under_way and not self._woken.is_set():
                 return
             await self._clock.wait(due, self._woken)
 
-    async def advance_to(self, target: float) -> int:
+    async def advance(self, seconds: float) -> int:
         """Move time on, stopping at every due moment; the number of attempts since the last such move.
 
         Returns when everything due by then has been attempted. Works while time runs as well.
         """
+        self._running_loop()
         async with self._advancing:
+            target = moment(self._clock.now() + seconds)
             while True:
                 await self._send_due()
                 while self._under_way:
                     await asyncio.wait(set(self._under_way))
                 due = await self._store.next_due()
-                if due is None or due > target:
+                if due is None or due > target or self._stopped:
                     break
                 self._clock.move_to(due)
             self._clock.move_to(target)
@@ -73,19 +94,29 @@ class Scheduler:
             return attempted
 
     async def _send_due(self) -> None:
-        while (delivery := await self._store.claim_due(self._clock.now())) is not None:
+        while self._cut_short:
+            await self._store.settle(self._cut_short.pop(0), self._clock.now())  # as it stood, to be tried again
+        while not self._stopped and (delivery := await self._store.claim_due(self._clock.now())) is not None:
             task = await self._store.get(delivery.task_id)
-            if task is None or task.callback_url is None:
-                continue
-            # Rendered now: what is steered from here on is news of its own.
-            body = delivery.body if delivery.body is not None else self._render(task, delivery.tells_of)
-            work = self._attempt(task.callback_url, replace(delivery, body=body), body)
-            attempt = asyncio.get_running_loop().create_task(work)
-            self._under_way.add(attempt)
-            attempt.add_done_callback(self._finished)
+            if task is not None and task.callback_url is not None:
+                self._begin(task, replace(delivery, state=DeliveryState.OWED))
+
+    def _begin(self, task: Task, claimed: Delivery) -> asyncio.Task[None]:
+        """Begin an attempt at a delivery that was claimed; ``claimed`` is how it stood before that.
+
+        Its body is rendered now: what is steered from here on is news of its own.
+        """
+        body = claimed.body if claimed.body is not None else self._render(task, claimed.tells_of)
+        work = self._attempt(task, replace(claimed, body=body), body)
+        attempt = self._running_loop().create_task(work)
+        self._under_way[attempt] = claimed
+        attempt.add_done_callback(self._finished)
+        return attempt
 
     def _finished(self, attempt: asyncio.Task[None]) -> None:
-        self._under_way.discard(attempt)
+        claimed = self._under_way.pop(attempt, None)
+        if attempt.cancelled() and claimed is not None:
+            self._cut_short.append(claimed)
         self._woken.set()
 
     async def replay(self, task: Task, number: int) -> Delivery | None:
@@ -96,20 +127,16 @@ class Scheduler:
         claimed = await self._store.claim(task.id, number)
         if claimed is None or task.callback_url is None:
             return None
-        body = claimed.body if claimed.body is not None else self._render(task, claimed.tells_of)
-        work = self._attempt(task.callback_url, replace(claimed, body=body), body)
-        attempt = asyncio.get_running_loop().create_task(work)
-        self._under_way.add(attempt)
-        attempt.add_done_callback(self._finished)
+        attempt = self._begin(task, claimed)
         await asyncio.wait({attempt})
         self.wake()
         news = await self._store.deliveries(task.id)
         return news[number] if number < len(news) else None
 
-    async def _attempt(self, url: str, delivery: Delivery, body: bytes) -> None:
-        host, receiver = self._lanes_of(url)
+    async def _attempt(self, task: Task, delivery: Delivery, body: bytes) -> None:
+        host, receiver = self._lanes_of(task.callback_url or "")
         async with receiver, host:
-            outcome = await self._courier.carry(url, delivery, body, self._clock.now())
+            outcome = await self._courier.carry(task, delivery, body, self._clock.now())
         self._attempted += 1
         over = delivery.state in {DeliveryState.DELIVERED, DeliveryState.GIVEN_UP, DeliveryState.REFUSED}
         settled = after_replay(delivery, outcome) if over else after_attempt(delivery, outcome)
@@ -130,7 +157,10 @@ class Scheduler:
         return lane, self._lanes.setdefault((host, f"/{path}", manual), asyncio.Semaphore(PER_RECEIVER))
 
     async def stop(self) -> None:
-        """End all that is under way."""
+        """End all that is under way, for good."""
+        self._stopped = True
+        if self._loop is not asyncio.get_running_loop():
+            return
         begun = [*self._under_way, *([self._pump] if self._pump is not None else [])]
         running = [one for one in begun if not one.done()]
         for one in running:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ import orjson
 from mock_server import scenario
 from mock_server.account import CURRENCY, Account, money
 from mock_server.callback import Courier
-from mock_server.clock import Clock, moment
+from mock_server.clock import Clock
 from mock_server.contract import Judge
 from mock_server.endpoint import Endpoint
 from mock_server.errors import GatewayError, TaskRejected, Trouble
@@ -105,7 +105,7 @@ class Service:
         Raises TaskRejected with all its mistakes, or GatewayError for a taken ``external_task_id``, a balance that is
         used up, or too many running tasks.
         """
-        judge = self.judges[model]
+        judge, key = self.judges[model], world.key
         reading = judge.read(body)
         endpoint, params, violations = judge.endpoint, reading.params, reading.violations
         pictures: dict[str, Picture] = {}
@@ -114,18 +114,22 @@ class Service:
             params, pictures, violations = visit.params, visit.pictures, violations + visit.violations
         if violations:
             raise TaskRejected(violations)
+        world = self.world(key)  # another one, if there was a reset while images were fetched
+        external_id = params.get("external_task_id")
+        if external_id is not None and await world.store.get(external_id) is not None:
+            raise _duplicate(external_id)
         task = self._task(world, endpoint, params, pictures, reading.metadata, base_url)
-        if task.external_id is not None and await world.store.get(task.external_id) is not None:
-            raise _duplicate(task.external_id)
         _require_means(world, task)
         if endpoint.images:
             self._parts.gallery.keep(visit)
+        # Named and paid before anything is awaited, so that no two tasks get the same name or the same money.
+        world.submitted += 1
+        world.account.charge(task.id, Decimal(task.cost), task.timeline)
         try:
             await world.store.add(task, owed := news_of(task))
         except DuplicateExternalId:
+            world.account.take_back(task.id, Decimal(task.cost))
             raise _duplicate(task.external_id or "") from None
-        world.account.charge(task.id, Decimal(task.cost), task.timeline)
-        world.submitted += 1
         self._world_of[task.id] = world
         if owed:
             world.scheduler.wake()
@@ -186,7 +190,7 @@ class Service:
         told_before = await world.store.deliveries(task.id)
         await world.store.replace(steered, news_of(steered, told_before, since=now))
         world.account.settle(now)
-        world.account.change(task.id, steered.timeline)
+        world.account.change(task.id, Decimal(task.cost), steered.timeline)
         world.scheduler.wake()
         return steered
 
@@ -203,22 +207,15 @@ class Service:
     def _news_body(self, task: Task, tells_of: float) -> bytes:
         return orjson.dumps(self.answer(task, tells_of, task.base_url))
 
-    async def reset(self, key: str | None) -> None:
-        """Forget the tasks of one key, or of all; a new world starts with a new clock."""
+    def forget(self, key: str | None) -> list[World]:
+        """Forget the world of one key, or all, at once; what is to be ended of them."""
         ended = [world for world in self.worlds.values() if key in {None, world.key}]
         self.worlds = {name: world for name, world in self.worlds.items() if world not in ended}
         self._world_of = {task_id: world for task_id, world in self._world_of.items() if world not in ended}
-        for world in ended:
-            await world.store.clear()  # first, so that nothing new is begun
-            await world.scheduler.stop()
         if key is None:
             self._parts.gallery.clear()
             self.strangers.clear()
-
-    async def advance(self, worlds: Sequence[World], seconds: float) -> int:
-        """Move the time of some worlds on; the number of callbacks attempted since the last move."""
-        targets = [(world, moment(world.clock.now() + seconds)) for world in worlds]
-        return sum([await world.scheduler.advance_to(target) for world, target in targets])
+        return ended
 
     async def stop(self) -> None:
         """End everything that is under way."""

@@ -48,7 +48,7 @@ def _base_url(value: str) -> str:
     parts = urlsplit(value)
     if re.search(r"[^!-~]", value) or parts.port == 0:  # reading the port raises when it is none
         raise ValueError("must be printable ASCII without spaces")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
         raise ValueError("must be a URL such as http://mock.example:8787")
     return value.rstrip("/")
 

@@ -76,7 +76,11 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
         "wire#2",
         "assumed",
     ),
-    ("A call that names v1.5 in its path or body and has no good key gets 00200306.", "wire#4", "assumed"),
+    (
+        "A call that names v1.5 in its body, or in a path of the queue, and has no good key gets 00200306.",
+        "wire#4",
+        "assumed",
+    ),
     ("`model` is no parameter of a queue submit: the path names it.", "wire#2", "assumed"),
     ("Discovery, upload and balance answer `{status: {code, message}, data}`.", "wire#3", "observed"),
     (

@@ -45,7 +45,7 @@ def shown(value: Any, *, quote: bool = True, most: int = 60) -> str:
         return "true" if value else "false"
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
-    text = safe_text(str(value))
+    text = safe_text(str(value)[:1000])
     text = text if len(text) <= most else f"{text[:most]}..."
     return f'"{text}"' if quote and isinstance(value, str) else text
 

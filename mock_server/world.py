@@ -36,6 +36,11 @@ class World:
         """What it is called where the key itself must not be shown."""
         return masked(self.key)
 
+    @cached_property
+    def mark(self) -> bytes:
+        """What the ids of its calls begin with."""
+        return self.name("calls", 0, 8).encode()
+
     def name(self, kind: str, number: int, size: int = 16) -> str:
         """An id for the ``number``-th of a kind: the same in every run with this seed, in no other world."""
         said = f"{self.seed}/{self.key}/{kind}/{number}" if kind else f"{self.seed}/{self.key}/{number}"

@@ -93,3 +93,40 @@ def test_with_a_token_nothing_goes_without_it(http, method, path):
                 http.request(method, server.url + path, headers={**headers, "X-Admin-Token": "sesame"}).status_code
                 == 403
             )
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host"])
+def test_what_comes_through_a_proxy_needs_a_token(url, http, name):
+    answer = http.get(f"{url}/_mock/tasks", headers={name: "for=1.2.3.4"})
+    assert answer.status_code == 403
+    assert "--admin-token" in answer.json()["status"]["message"]
+
+
+def test_a_public_name_needs_a_token_too(http):
+    with MockServer(public_url="https://mock.example") as server:
+        port = server.port
+        answer = http.get(f"http://127.0.0.1:{port}/_mock/tasks", headers={"Host": "mock.example"})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("action", ["complete", "cancel", "hold"])
+def test_a_callback_cannot_steer_the_server_it_comes_from(http, action):
+    with MockServer(speed="manual") as server:
+        alice, bob = ({"Authorization": f"Bearer {key}"} for key in ("alice", "bob"))
+        body = {"model": "kirin_v1_t2v", "prompt": "a"}
+        victim = http.post(f"{server.url}/model/v1/generation", json=body, headers=alice).json()["id"]
+        hostile = {**body, "callback_url": f"{server.url}/_mock/tasks/{victim}/{action}"}
+        task = http.post(f"{server.url}/model/v1/generation", json=hostile, headers=bob).json()["id"]
+        before = http.get(f"{server.url}/_mock/tasks/{victim}", headers=alice).json()
+        http.post(f"{server.url}/_mock/clock/advance", json={"seconds": 1}, headers=bob)
+        told = http.get(f"{server.url}/_mock/callbacks", params={"task": task}).json()["callbacks"]
+        assert [attempt["status"] for attempt in told[0]["attempts"]] == [403]
+        assert "not open to callbacks" in told[0]["attempts"][0]["answer"]
+        assert http.get(f"{server.url}/_mock/tasks/{victim}", headers=alice).json() == before
+
+
+def test_looking_makes_no_worlds(url, http):
+    before = len(http.get(f"{url}/_mock/account").json()["accounts"])
+    for path in ("tasks", "requests", "callbacks", "account", "clock", "tasks/none"):
+        http.get(f"{url}/_mock/{path}", params={"key": "nobody-ever"})
+    assert len(http.get(f"{url}/_mock/account").json()["accounts"]) == before

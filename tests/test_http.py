@@ -105,6 +105,12 @@ def test_a_body_that_is_not_the_gzip_it_says_is_refused(url, http, content):
     assert (answer.status_code, answer.json()["status"]["error_code"]) == (400, 40001)
 
 
+def test_a_body_of_very_many_gzip_parts_is_refused(url, http):
+    answer = _gzipped(url, http, gzip.compress(b"") * 100_000)
+    assert (answer.status_code, answer.json()["status"]["error_code"]) == (400, 40001)
+    assert "parts" in answer.json()["status"]["message"]
+
+
 def test_a_body_that_unpacks_beyond_the_limit_is_413(http):
     with MockServer(max_body=1) as server:
         bomb = gzip.compress(b" " * 200 * 1024 * 1024)
@@ -152,7 +158,7 @@ def test_a_web_page_from_elsewhere_is_given_nothing(url, http, origin):
 
 def _url_in_answers(http, server, headers):
     made = http.post(server.url + SUBMIT, json=BODY, headers={**KEY, **headers}).json()
-    server.run(lambda: server.built.state.service.advance(server.built.state.worlds("web"), 10))
+    http.post(f"{server.url}/_mock/clock/advance?key=web", json={"seconds": 10})
     shown = http.get(f"{server.url}{SUBMIT}/task/{made['id']}", headers={**KEY, **headers}).json()
     spec = http.get(f"{server.url}/api/v1/skill/models/kirin_v1_t2v/spec", headers={**KEY, **headers}).json()
     clip = shown["output"][0]["content"][0]["url"]
@@ -190,9 +196,9 @@ def test_what_a_proxy_forwards_is_trusted_only_when_told(http, headers):
 def test_a_public_url_wins_over_all():
     async def work():
         async with drive(trust_proxy=True, public_url="https://mock.example/") as one:
-            one.client.headers["X-Forwarded-Host"] = "other.example"
             made = await one.submit(0, inbox=None)
             await one.advance(10)
+            one.client.headers["X-Forwarded-Host"] = "other.example"
             return (await one.poll(made["id"]))["output"][0]["content"][0]["url"]
 
     assert asyncio.run(work()).startswith("https://mock.example/media/")

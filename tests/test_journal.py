@@ -8,6 +8,7 @@ import json
 import pytest
 
 from mock_server import MockServer
+from mock_server.clock import stopwatch
 from mock_server.errors import Mistake, Violation
 from mock_server.journal import Exchange, Journal
 from mock_server.redaction import masked, safe_headers, safe_json, safe_text
@@ -140,9 +141,10 @@ def test_no_secret_is_ever_shown_in_full(http, capfd):
 
 
 def _exchange(number, size=0):
+    violation = Violation("a", "b", Mistake.OTHER, "c")
     return Exchange(
-        number=number, at=0.0, elapsed=0.0, request_id="r", method="GET", target="/", headers=(), body=b"x" * size,
-        size=size, status=200, answer=b"{}", violations=[Violation("a", "b", Mistake.OTHER, "c")],
+        number, number, 0.0, 0.0, b"r", "GET", b"/", b"", (), b"x" * size, size, 200, b"{}", 2, None, None, [violation],
+        "", size + 100,
     )  # fmt: skip
 
 
@@ -162,6 +164,15 @@ def test_it_forgets_the_oldest_by_count_and_by_bytes():
     assert list(nothing) == []
 
 
+def test_a_download_is_kept_by_its_beginning_too(server, http, journal):
+    picture = {"file": ("big.png", b"x" * 3_000_000, "image/png")}
+    url = http.post(f"{server.url}/api/v1/storage/files", files=picture, headers=KEY).json()["data"]["url"]
+    assert len(http.get(url).content) == 3_000_000
+    upload, download = journal()
+    assert (upload["size"] > 3_000_000, upload["status"], download["status"]) == (True, 200, 200)
+    assert len(json.dumps(download)) < 10_000
+
+
 def test_a_long_body_is_kept_by_its_beginning():
     async def work():
         async with drive() as one:
@@ -176,9 +187,23 @@ def test_a_long_body_is_kept_by_its_beginning():
 
 def test_what_is_masked_can_still_be_told_apart():
     one, other = masked(SECRET), masked(SECRET[:-1] + "x")
-    assert one.startswith("sk-liv…")
+    assert one.startswith("sk-l…")
     assert one != other
     assert masked("ab") != "ab"
+    for text in ("http://u:hun'ter2@h/", "http://u:p/w@h/", 'http://u:p"w@h/', "x http://u@h y"):
+        assert safe_text(text).count("@") == 1
+        assert "://…@h" in safe_text(text)
+    for text in ("http://h:80/a@b", "http://h/?a=b@c", "mail me@home", "a=b", "http://127.0.0.1:8787/media/x.mp4"):
+        assert safe_text(text) == text
+    assert safe_json({"api_key": "abcdefghi", "keywords": "a", "max_tokens": 5}) == {
+        "api_key": masked("abcdefghi"),
+        "keywords": "a",
+        "max_tokens": 5,
+    }
+    assert safe_text("?api%5Fkey=abcdefghi") == f"?api%5Fkey={masked('abcdefghi')}"
+    for header in (b"X-Auth-Token", b"apikey", b"X-Api-Key", b"Cookie", b"Proxy-Authorization"):
+        assert "abcdefghi" not in str(safe_headers([(header, b"abcdefghi")]))
+    assert safe_headers([(b"webhook-signature", b"v1,abc")]) == {"webhook-signature": "v1,abc"}
     assert safe_text("/a?key=abcdef&page=2") == f"/a?key={masked('abcdef')}&page=2"
     assert safe_text("http://[") == "http://["
     assert safe_headers([(b"Authorization", b"Bearer abcdefgh"), (b"Accept", b"a"), (b"Accept", b"b")]) == {
@@ -186,3 +211,10 @@ def test_what_is_masked_can_still_be_told_apart():
         "accept": "a, b",
     }
     assert safe_json({"a": ["http://u:p@h/", "u:p@h", 1]}) == {"a": ["http://…@h/", "u:p@h", 1]}
+
+
+@pytest.mark.parametrize("text", ["?" + "key" * 200_000 + " =", "://a:b" * 100_000 + " =", "?a=" * 200_000])
+def test_no_text_takes_long_to_make_safe(text):
+    began = stopwatch()
+    safe_text(text)
+    assert stopwatch() - began < 5  # a quadratic search takes minutes

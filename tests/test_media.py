@@ -149,15 +149,19 @@ def test_a_picture_that_cannot_be_decoded_becomes_a_card(tmp_path):
     assert probe(tmp_path / "broken.mp4") == (3, 320, 180, 24)
 
 
-def test_pictures_that_do_not_fit_in_memory_are_kept_on_disk(tmp_path):
+def test_pictures_that_do_not_fit_in_memory_are_kept_on_disk():
     from mock_server.blobs import Blobs
 
-    kept = Blobs(tmp_path, max_bytes=200_000)
+    kept = Blobs(max_bytes=200_000)
     contents = [resource("fixtures", "images", name).read_bytes() for name in (LANDSCAPE, PORTRAIT, SQUARE, TAIL)]
     for number, content in enumerate(contents):
         kept.keep(str(number), content)
     assert [kept.find(str(number)) for number in range(len(contents))] == contents
-    assert list(tmp_path.iterdir())
+    folder = kept._folder
+    assert list(folder.iterdir())
+    kept.clear()
+    assert not folder.exists()
+    assert kept.find("0") is None
 
 
 @pytest.mark.parametrize("asked", ["items=0-1", "bytes=abc", "bytes=-", "nonsense", f"bytes={'9' * 5000}-"])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server import MockServer
-from tests.driving import drive_worlds
+from mock_server.inbox import Inboxes, InboxMessage
+from tests.driving import drive_worlds, timeless
 
 KEYS = ("alpha", "beta")
 
@@ -55,7 +59,7 @@ async def _touch(one, what, task_id):
         return await one.poll(task_id)
     if what == "cancel":
         return await one.cancel(task_id)
-    return (await one.call("POST", f"/_mock/tasks/{task_id}/{what}")).json()
+    return timeless((await one.call("POST", f"/_mock/tasks/{task_id}/{what}")).json())
 
 
 async def _played(script, *worlds):
@@ -137,3 +141,72 @@ def test_the_clock_of_one_key_is_its_own(url, http):
     assert http.get(clock, params={"key": "alpha"}).json()["now"] == moved
     assert http.put(clock, json={"mode": "real"}, headers=_headers("alpha")).json()["mode"] == "real"
     assert http.get(clock, headers=_headers("beta")).json()["mode"] == "manual"
+
+
+def test_a_reset_forgets_nothing_that_is_not_the_servers(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "family.jpg").write_bytes(b"x")
+    with MockServer(media_dir=str(tmp_path)) as server:
+        server.reset()
+    assert (tmp_path / "pictures" / "family.jpg").read_bytes() == b"x"
+
+
+def test_a_callback_on_its_way_at_a_reset_is_news_to_nobody(http):
+    with MockServer(speed=1000) as server:
+        inbox = server.inbox()
+        for _ in range(30):
+            for key in KEYS:
+                body = {"model": "kirin_v1_t2v", "prompt": key, "callback_url": inbox.url}
+                http.post(f"{server.url}/model/v1/generation", json=body, headers=_headers(key))
+            http.post(f"{server.url}/_mock/reset", headers=_headers("alpha"))
+            seen = http.get(f"{inbox.url}/messages", params={"key": "gamma"}).json()["messages"]
+            assert seen == []
+
+
+def test_a_world_born_during_an_advance_is_not_left_behind(http):
+    with MockServer(speed="manual", callback_timeout=0.2) as server, socket.create_server(("127.0.0.1", 0)) as mute:
+        hook = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        body = {"model": "kirin_v1_t2v", "prompt": "a", "callback_url": hook}
+        http.post(f"{server.url}/model/v1/generation", json=body, headers=_headers("alpha"))
+        clock = f"{server.url}/_mock/clock"
+        mover = threading.Thread(target=lambda: http.post(f"{clock}/advance", json={"seconds": 100}))
+        mover.start()
+        connection, _ = mute.accept()  # it is under way now
+        http.get(f"{server.url}/api/v1/user/balance", headers=_headers("newborn"))
+        mover.join()
+        connection.close()
+        times = [http.get(clock, headers=_headers(key)).json()["now"] for key in ("alpha", "newborn")]
+    assert times[0] == times[1]
+
+
+def test_inboxes_are_bounded_all_together():
+    inboxes = Inboxes(max_messages=5, max_bytes=20_000)
+    for number in range(10):
+        name = f"inbox-{number % 2}"
+        inboxes.put(name, InboxMessage(number, 0.0, "POST", "", {}, number, 200), 10)
+    assert [message.body for message in inboxes.open("inbox-0").messages] == [6, 8]
+    assert [message.body for message in inboxes.open("inbox-1").messages] == [5, 7, 9]
+    inboxes.put("inbox-0", InboxMessage(11, 0.0, "POST", "", {}, "big", 200), 19_000)
+    assert [message.body for message in inboxes.open("inbox-0").messages] == ["big"]
+    assert not inboxes.open("inbox-1").messages
+
+
+def test_an_app_without_a_socket_serves_one_loop_after_another():
+    """Whatever a loop leaves undone when it ends, the next one does."""
+    server = MockServer(profile="instant", speed="manual")
+    key = _headers(server.api_key)
+
+    async def calls(*requests):
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(server.app), base_url=server.url, headers=key
+        ) as one:
+            return [await one.request(method, path, json=body) for method, path, body in requests]
+
+    hook = f"{server.url}/_mock/inbox/news"
+    body = {"model": "kirin_v1_t2v", "prompt": "a", "callback_url": hook}
+    submit, advance = ("POST", "/model/v1/generation", body), ("POST", "/_mock/clock/advance", {"seconds": 5})
+    read = ("GET", "/_mock/inbox/news/messages?wait_for=1&timeout=5", None)
+    for number in range(1, 4):
+        asyncio.run(calls(submit))  # ends before the callback is delivered
+        messages = asyncio.run(calls(advance, read))[-1].json()["messages"]
+        assert [message["body"]["status"] for message in messages] == ["completed"] * number

@@ -17,7 +17,6 @@ from mock_server.settings import of_keywords
 from mock_server.task import Delivery, Task
 from mock_server.testing.transport import OwnTransport
 from mock_server.web.app import Built, create_app
-from mock_server.web.control import advance
 from mock_server.web.serving import LiveServer, listen, url_of
 from mock_server.world import World
 
@@ -43,6 +42,7 @@ class MockServer:
         self._server: LiveServer | None = None
         self._thread: threading.Thread | None = None
         self._url = ASGI_URL
+        self._port = 0
         self.clock = ServerClock(self)
 
     @property
@@ -71,13 +71,18 @@ class MockServer:
         """Where it is reached, without a slash at the end."""
         return self._url
 
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 while it listens on none."""
+        return self._port
+
     def start(self) -> MockServer:
         """Listen; returns once it serves. Raises UsageError when the address cannot be had."""
         if self._thread is not None:
             raise RuntimeError("this MockServer is already started")
         self._built = create_app(self.settings)
         listening = listen(self.settings)
-        self._url = url_of(self.settings, listening)
+        self._url, self._port = url_of(self.settings, listening), listening.getsockname()[1]
         self._server = server = LiveServer(self._built)
         self._thread = threading.Thread(target=self._serve, args=(server, listening), name="kirin-mock", daemon=True)
         self._thread.start()
@@ -176,7 +181,7 @@ class ServerClock:
         if seconds < 0:
             raise ValueError(f"seconds must not be negative, not {seconds}")
 
-        return self._server.run(lambda: advance(self._server.built.state, None, seconds))
+        return self._server.run(lambda: self._server.built.state.advance(None, seconds))
 
     def manual(self) -> None:
         """Stand still until advanced."""

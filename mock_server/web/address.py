@@ -28,7 +28,7 @@ class Address:
             scheme, host, prefix = _forwarded(call, scheme, host)
         if _HOST.fullmatch(host) is None:
             server = call.scope.get("server") or ("127.0.0.1", 80)
-            host = f"{server[0]}:{server[1]}"
+            host = f"[{server[0]}]:{server[1]}" if ":" in server[0] else f"{server[0]}:{server[1]}"
         return f"{scheme}://{host}{prefix}"
 
 

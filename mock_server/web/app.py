@@ -37,7 +37,7 @@ from mock_server.web.convertors import REST
 from mock_server.web.desk import Desk, Plane, not_found
 from mock_server.web.fetching import ImageFetcher
 from mock_server.web.generation import TASK_PATH, Generation
-from mock_server.web.guard import Guard
+from mock_server.web.guard import Guard, is_loopback
 from mock_server.web.http import Handler
 from mock_server.web.log import call_log
 from mock_server.web.media import Media
@@ -72,8 +72,8 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
     clock = Clock(settings.speed)
     own_host = _own_host(settings)
     outgoing = Outgoing(transport, urlsplit(settings.public_url or "").netloc if transport is not None else None)
-    blobs = Blobs(folder / "pictures")
-    policy = AddressPolicy((*settings.callback_allow, *own_host))
+    blobs = Blobs()
+    policy = AddressPolicy(settings.callback_allow, own_hosts=own_host)
     courier = Courier(outgoing, policy, settings.callback_secret, settings.callback_timeout)
     service = Service(
         Parts(
@@ -105,7 +105,8 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
     access = Access(service, settings.api_key)
     fetcher = ImageFetcher(outgoing, files, settings.image_fetch, own_host)
     submission = Submission(service, fetcher, address, max_body)
-    guard = Guard(settings.admin_token, {settings.host, *own_host})
+    exposed = settings.trust_proxy or settings.admin_token is not None or not is_loopback(settings.host)
+    guard = Guard(settings.admin_token, {settings.host, *(own_host if transport is not None else ())}, exposed=exposed)
     state = ControlledState(service, inboxes, files, clock, courier)
     handlers = Handlers(
         generation=Generation(service, access, submission, address),
@@ -117,7 +118,8 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         receiver=Receiver(state, guard),
     )
     app = Starlette(
-        routes=_routes(Desk(service, clock, guard, call_log(settings.log_format)), access, handlers), lifespan=lifespan
+        routes=_routes(Desk(service, access, clock, guard, call_log(settings.log_format)), access, handlers),
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     if not settings.media_dir:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 from mock_server.callback import secret_key
-from mock_server.clock import MANUAL, REAL, Pace, moment
+from mock_server.clock import MANUAL, REAL, Pace
 from mock_server.errors import GatewayError, Trouble
 from mock_server.service import MOVES
 from mock_server.task import DeliveryState
 from mock_server.version import __version__
-from mock_server.web.http import Answer, Call, json_answer
-from mock_server.web.inputs import (
+from mock_server.web.http import Answer, Call
+from mock_server.web.records import account_shown, delivery_shown, task_shown
+from mock_server.web.state import ControlledState
+from mock_server.web.talk import (
     AdvanceBody,
     BalanceBody,
     ClockBody,
@@ -21,9 +23,8 @@ from mock_server.web.inputs import (
     SteerBody,
     key_of,
     parsed,
+    shown,
 )
-from mock_server.web.records import account_shown, delivery_shown, task_shown
-from mock_server.web.state import ControlledState
 
 
 class Control:
@@ -34,12 +35,12 @@ class Control:
 
     async def health(self, call: Call) -> Answer:
         """Whether it serves."""
-        return json_answer({"status": "ok", "version": __version__})
+        return shown({"status": "ok", "version": __version__})
 
     async def show_clock(self, call: Call) -> Answer:
         """Show the time and its pace."""
-        clock = self._state.clocks(key_of(call))[0]
-        return json_answer({"now": clock.now(), "mode": clock.pace.mode, "speed": clock.pace.speed})
+        clock = self._state.clock_of(key_of(call))
+        return shown({"now": clock.now(), "mode": clock.pace.mode, "speed": clock.pace.speed})
 
     async def set_clock(self, call: Call) -> Answer:
         """Set the pace of time."""
@@ -51,8 +52,8 @@ class Control:
     async def advance(self, call: Call) -> Answer:
         """Move time on; answers when all callbacks due by then have been attempted."""
         key, seconds = key_of(call), (await parsed(call, AdvanceBody)).seconds
-        attempted = await advance(self._state, key, seconds)
-        return json_answer({"now": self._state.clocks(key)[0].now(), "callbacks_attempted": attempted})
+        attempted = await self._state.advance(key, seconds)
+        return shown({"now": self._state.clock_of(key).now(), "callbacks_attempted": attempted})
 
     async def steer(self, call: Call) -> Answer:
         """Change the course of one task."""
@@ -63,7 +64,7 @@ class Control:
         world, task = await self._state.find(key_of(call), task_id)
         wanted = await parsed(call, SteerBody) if action == "fail" else SteerBody()
         task = await self._state.service.steer(world, task, action, wanted.code, wanted.message)
-        return json_answer(await task_shown(self._state, world, task))
+        return shown(await task_shown(self._state, world, task))
 
     async def replay(self, call: Call) -> Answer:
         """Deliver a callback once more; answers when that has been attempted."""
@@ -76,7 +77,7 @@ class Control:
             replayed = await world.scheduler.replay(task, delivery.number)
         if replayed is None:
             raise GatewayError(Trouble.CONFLICT, f"callback {delivery.id} is under way just now")
-        return json_answer(delivery_shown(world, task, replayed))
+        return shown(delivery_shown(world, task, replayed))
 
     async def set_secrets(self, call: Call) -> Answer:
         """Change what callbacks are signed with, of all worlds: one secret, two during a rotation, or none."""
@@ -87,7 +88,7 @@ class Control:
         except ValueError as wrong:
             raise GatewayError(Trouble.MALFORMED, f"secrets: {wrong}") from None
         self._state.courier.secrets = tuple(secrets)
-        return json_answer({"secrets": len(secrets)})
+        return shown({"secrets": len(secrets)})
 
     async def set_balance(self, call: Call) -> Answer:
         """Let each world have so much left."""
@@ -96,22 +97,13 @@ class Control:
         for world in worlds:
             world.account.settle(world.clock.now())
             world.account.set_balance(balance)
-        return json_answer({"accounts": [account_shown(world) for world in worlds]})
+        return shown({"accounts": [account_shown(world) for world in worlds]})
 
     async def reset(self, call: Call) -> Answer:
         """Forget tasks, calls, files and inboxes, and start the clock anew."""
         await parsed(call, ResetBody)
         await self._state.reset(key_of(call))
-        return json_answer({"status": "ok"})
-
-
-async def advance(state: ControlledState, key: str | None, seconds: float) -> int:
-    """Move the time of one world on, or of all and of those to come; the number of callbacks attempted since."""
-    target = moment(state.clock.now() + seconds)
-    attempted = await state.service.advance(state.worlds(key), seconds)
-    if key is None:
-        state.clock.move_to(target)
-    return attempted
+        return shown({"status": "ok"})
 
 
 def _pace(wanted: ClockBody) -> Pace:

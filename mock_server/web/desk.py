@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from mock_server.clock import Clock, stopwatch
 from mock_server.errors import GatewayError, Trouble
-from mock_server.journal import MAX_KEPT, Exchange
+from mock_server.journal import MAX_KEPT, OVERHEAD, Exchange
 from mock_server.redaction import safe_text
 from mock_server.service import Service
 from mock_server.web.access import Access
@@ -35,11 +35,13 @@ _EXPOSED = (
 class Desk:
     """Makes ASGI apps of handlers. ``clock`` times the calls that belong to no world."""
 
-    def __init__(self, service: Service, clock: Clock, guard: Guard, log: Log) -> None:
+    def __init__(self, service: Service, access: Access, clock: Clock, guard: Guard, log: Log) -> None:
         self._service = service
+        self.access = access
         self._clock = clock
         self._guard = guard
         self._log = log
+        self._calls = 0
         self._others = 0
 
     def serve(self, plane: Plane, handlers: Mapping[str, Handler]) -> DeskApp:
@@ -51,53 +53,55 @@ class Desk:
         if plane == "control":
             self._guard.check(call)
         elif plane == "open":
-            self._guard.check_origin(call)
+            self._guard.check_open(call)
 
     def finish(self, plane: Plane, call: Call, answer: Answer, began: float) -> None:
         """Complete an answer that is about to be sent."""
         given = call.header(b"x-request-id")
         echoed = given if given is not None and _REQUEST_ID.fullmatch(given) is not None else None
         if plane == "api":
-            request_id = self._record(call, answer, echoed, stopwatch() - began)
-            answer.headers += call.headers
-            answer.headers += _cors(call)
+            request_id = self._record(call, answer, echoed, began)
+            if call.headers:
+                answer.headers += call.headers
+            if call.header(b"origin") is not None:
+                answer.headers += _cors(call)
         else:
             self._others += 1
             request_id = echoed or b"control-%d" % self._others
         answer.headers.append((b"x-request-id", request_id))
         self._log(call, answer)
 
-    def _record(self, call: Call, answer: Answer, request_id: bytes | None, elapsed: float) -> bytes:
+    def _record(self, call: Call, answer: Answer, request_id: bytes | None, began: float) -> bytes:
         """Write one call into the journal of its world; the id it has from now on."""
         world = call.world
         journal, clock = (world.journal, world.clock) if world is not None else (self._service.strangers, self._clock)
         journal.calls += 1
         if request_id is None:
-            request_id = (
-                world.name("call", journal.calls, 12) if world is not None else f"{journal.calls:024x}"
-            ).encode()
-        scope, content = call.scope, call.content
-        query = scope["query_string"]
-        path = (scope.get("raw_path") or scope["path"].encode("utf-8", "replace")).decode("latin-1")
-        journal.add(
-            Exchange(
-                number=journal.calls,
-                at=clock.now(),
-                elapsed=round(elapsed, 6),
-                request_id=request_id.decode("ascii"),
-                method=scope["method"],
-                target=f"{path}?{query.decode('latin-1')}" if query else path,
-                headers=scope["headers"],
-                body=content if len(content) <= MAX_KEPT else content[:2000],
-                size=len(content),
-                status=answer.status,
-                answer=answer.body,
-                model=call.model,
-                task_id=call.task_id,
-                violations=call.violations,
-                note=answer.note,
-            )
+            request_id = b"%s-%x" % (world.mark if world is not None else b"nobody", journal.calls)
+        scope, content, body = call.scope, call.content, answer.body
+        self._calls += 1
+        exchange = Exchange(
+            journal.calls,
+            self._calls,
+            clock.now(),
+            stopwatch() - began,
+            request_id,
+            scope["method"],
+            scope.get("raw_path") or scope["path"].encode("utf-8", "replace"),
+            scope["query_string"],
+            scope["headers"],
+            content if len(content) <= MAX_KEPT else content[:2000],
+            len(content),
+            answer.status,
+            body if len(body) <= MAX_KEPT else body[:2000],
+            len(body),
+            call.model,
+            call.task_id,
+            call.violations,
+            answer.note,
+            OVERHEAD + min(len(content), MAX_KEPT) + min(len(body), MAX_KEPT) + call.header_bytes(),
         )
+        journal.add(exchange)
         return request_id
 
 
@@ -136,6 +140,7 @@ class DeskApp:
     async def _unserved(self, call: Call) -> Answer:
         """OPTIONS, or a method that this path is not served for."""
         if call.method != "OPTIONS":
+            call.world = self._desk.access.known_world(call)
             message = f"this path is served for {self._allow} only"
             raise GatewayError(Trouble.METHOD_NOT_ALLOWED, message, headers={"allow": self._allow})
         answer = Answer(204, b"", ())
@@ -163,8 +168,6 @@ def _local_origin(call: Call) -> bytes | None:
 
 
 def _cors(call: Call) -> Headers:
-    if call.header(b"origin") is None:
-        return []
     origin = _local_origin(call)
     if origin is None:
         return [(b"vary", b"Origin")]

@@ -54,18 +54,18 @@ class ImageFetcher:
     def _policy(self, call: Call) -> AddressPolicy:
         server = call.scope.get("server")
         own = (*self._own_hosts, server[0]) if server else self._own_hosts
-        return ANYWHERE if self._mode == "always" else AddressPolicy(own, HINT)
+        return ANYWHERE if self._mode == "always" else AddressPolicy((), HINT, own)
 
     async def _fetch(self, url: str, limits: Limits, policy: AddressPolicy) -> bytes:
         try:
             target = await self._outgoing.target(url, policy)
             answer = await self._outgoing.send("GET", target, timeout=TIMEOUT, max_bytes=limits.max_bytes + 1)
         except (TargetRefused, Unreachable) as error:
-            raise NotAnImage(f"cannot be fetched from {safe_text(url)[:100]}: {error}") from None
+            raise NotAnImage(f"cannot be fetched from {safe_text(url[:1000])[:100]}: {error}") from None
         if answer.status != 200:
-            raise NotAnImage(f"cannot be fetched: {urlsplit(url).netloc} answered {answer.status}")
+            raise NotAnImage(f"cannot be fetched: {target.host} answered {answer.status}")
         if answer.body is None:
-            raise NotAnImage(f"cannot be fetched: the answer of {urlsplit(url).netloc} broke off")
+            raise NotAnImage(f"cannot be fetched: the answer of {target.host} broke off")
         return answer.body
 
 

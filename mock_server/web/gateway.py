@@ -22,6 +22,7 @@ TABLE: dict[Trouble, tuple[int, int]] = {
     Trouble.ALREADY_FINISHED: (409, 40902),
     Trouble.NOT_FINISHED: (409, 40903),
     Trouble.CONFLICT: (409, 40904),
+    Trouble.GONE: (410, 41001),
     Trouble.TOO_LARGE: (413, 41301),
     Trouble.MEDIA_TYPE: (415, 41501),
     Trouble.BAD_RANGE: (416, 41601),

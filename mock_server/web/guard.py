@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from mock_server.callback import MARK
 from mock_server.errors import GatewayError, Trouble
 from mock_server.outgoing import literal_address
 from mock_server.web.http import Call
@@ -30,30 +31,50 @@ def _netloc(origin: str) -> str | None:
         return None
 
 
-class Guard:
-    """Checks a control call. ``hosts`` are names this server goes by beside loopback ones."""
+#: What a proxy adds to a call that came from somewhere else.
+_FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host")
 
-    def __init__(self, token: str | None, hosts: Collection[str]) -> None:
+
+class Guard:
+    """Checks calls below ``/_mock/``. ``hosts`` are names this server goes by beside loopback ones; ``exposed`` is a
+    server that others than this machine are meant to reach, under whatever name.
+    """
+
+    def __init__(self, token: str | None, hosts: Collection[str], *, exposed: bool) -> None:
         self._token = token
         self._hosts = {host.lower() for host in hosts}
+        self._exposed = exposed
 
-    def check_origin(self, call: Call) -> None:
-        """Raise GatewayError for a call that a web page of another origin makes."""
+    def check_open(self, call: Call) -> None:
+        """Raise GatewayError for a call that a web page makes, be it under a name that was made to point here."""
+        self._check_origin(call)
+        if not self._exposed:
+            self._check_host(call)
+
+    def check(self, call: Call) -> None:
+        """Raise GatewayError, saying why, unless the call may control this server."""
+        self._check_origin(call)
+        if call.header(MARK.encode()) is not None:
+            raise GatewayError(Trouble.FORBIDDEN, "the control API is not open to callbacks")
+        if self._token is not None:
+            given = call.header(b"x-admin-token") or b""
+            if not hmac.compare_digest(given, self._token.encode()):
+                raise GatewayError(Trouble.FORBIDDEN, "this control call needs the header X-Admin-Token")
+            return
+        self._check_host(call)
+        if any(call.header(name) is not None for name in _FORWARDING):
+            message = "this control call came through a proxy; that needs a server started with --admin-token"
+            raise GatewayError(Trouble.FORBIDDEN, message)
+
+    def _check_origin(self, call: Call) -> None:
         origin = call.header(b"origin")
         written = (call.header(b"host") or b"").decode("latin-1")
         foreign = origin is not None and _netloc(origin.decode("latin-1")) != written.lower()
         if foreign or call.header(b"sec-fetch-site") in {b"cross-site", b"same-site"}:
             raise GatewayError(Trouble.FORBIDDEN, "the control API is not open to web pages of another origin")
 
-    def check(self, call: Call) -> None:
-        """Raise GatewayError, saying why, unless the call may go on."""
-        self.check_origin(call)
+    def _check_host(self, call: Call) -> None:
         written = (call.header(b"host") or b"").decode("latin-1")
-        if self._token is not None:
-            given = call.header(b"x-admin-token") or b""
-            if not hmac.compare_digest(given, self._token.encode()):
-                raise GatewayError(Trouble.FORBIDDEN, "this control call needs the header X-Admin-Token")
-            return
         try:
             host = urlsplit(f"//{written}").hostname or ""
         except ValueError:

@@ -16,6 +16,9 @@ from mock_server.world import World
 #: Deeper nesting than any document asks for, and shallow enough for every step that walks a body.
 MAX_DEPTH = 64
 
+#: A gzip body may be several put one after another; more than so many are no honest body.
+MAX_MEMBERS = 16
+
 Headers = list[tuple[bytes, bytes]]
 JSON_TYPE = (b"content-type", b"application/json")
 
@@ -61,11 +64,12 @@ class Call:
     ``headers`` are sent with the answer, whatever it is.
     """
 
-    __slots__ = ("_receive", "content", "headers", "model", "scope", "task_id", "violations", "world")
+    __slots__ = ("_by_name", "_receive", "content", "headers", "model", "scope", "task_id", "violations", "world")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self._receive = receive
+        self._by_name: dict[bytes, bytes] | None = None
         self.content = b""
         self.headers: Headers = []
         self.world: World | None = None
@@ -80,12 +84,14 @@ class Call:
         return method
 
     def header(self, name: bytes) -> bytes | None:
-        """A header's value by its lower-case name."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                found: bytes = value
-                return found
-        return None
+        """A header's value by its lower-case name; of several the first."""
+        if self._by_name is None:
+            self._by_name = dict(reversed(self.scope["headers"]))
+        return self._by_name.get(name)
+
+    def header_bytes(self) -> int:
+        """How many bytes the values of the headers take."""
+        return len(b"".join(self._by_name.values())) if self._by_name is not None else 0
 
     @property
     def path(self) -> str:
@@ -135,18 +141,24 @@ def unpacked(content: bytes, packing: bytes, max_bytes: int) -> bytes:
         message = f"Content-Encoding may be gzip or left out, not {packing[:40].decode('latin-1')}"
         raise GatewayError(Trouble.MEDIA_TYPE, message, headers={"accept-encoding": "gzip"})
     whole, rest = b"", content
-    while rest:
+    for _ in range(MAX_MEMBERS):
         member = zlib.decompressobj(wbits=31)
         try:
             whole += member.decompress(rest, max_bytes - len(whole) + 1)
         except zlib.error as error:
-            raise GatewayError(Trouble.MALFORMED, f"the body is not gzip as Content-Encoding says: {error}") from None
+            raise _not_gzip(str(error)) from None
         if len(whole) > max_bytes:
             raise _too_large(max_bytes)
         if not member.eof:
-            raise GatewayError(Trouble.MALFORMED, "the body is not gzip as Content-Encoding says: it is cut off")
+            raise _not_gzip("it is cut off")
         rest = member.unused_data
-    return whole
+        if not rest:
+            return whole
+    raise _not_gzip(f"it has more than {MAX_MEMBERS} parts")
+
+
+def _not_gzip(why: str) -> GatewayError:
+    return GatewayError(Trouble.MALFORMED, f"the body is not gzip as Content-Encoding says: {why}")
 
 
 def _too_large(max_bytes: int) -> GatewayError:

@@ -35,7 +35,7 @@ def call_log(form: Literal["text", "json", "off"], stream: IO[str] | None = None
     def text(call: Call, answer: Answer) -> None:
         if answer.status >= 400 or answer.note:
             method, path = call.scope["method"], _printable(call.path[:80])
-            write(f"{answer.status} {method} {path} {_printable(safe_text(answer.note)[:300])}")
+            write(f"{answer.status} {method} {path} {_printable(safe_text(answer.note[:1000])[:300])}")
 
     def as_json(call: Call, answer: Answer) -> None:
         if answer.status >= 400 or answer.note:
@@ -43,7 +43,7 @@ def call_log(form: Literal["text", "json", "off"], stream: IO[str] | None = None
                 "status": answer.status,
                 "method": call.scope["method"],
                 "path": call.path,
-                "note": safe_text(answer.note),
+                "note": safe_text(answer.note[:4000]),
             }
             write(orjson.dumps(line).decode())
 

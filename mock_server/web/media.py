@@ -67,7 +67,11 @@ class Media:
 def _drop_strange_range(call: Call) -> None:
     """A Range that is not one of bytes is ignored, as HTTP asks."""
     given = call.header(b"range")
-    if given is not None and RANGE.fullmatch(given) is None:
+    if given is None:
+        return
+    found = RANGE.fullmatch(given)
+    backwards = found is not None and found[1] != b"" and found[2] != b"" and int(found[1]) > int(found[2])
+    if found is None or backwards:
         call.scope["headers"] = [(name, value) for name, value in call.scope["headers"] if name != b"range"]
 
 

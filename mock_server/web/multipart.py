@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from mock_server.errors import GatewayError, Trouble
 
 FIELD = "file"
+
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # what is wrong with a form, its sender is told
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from typing import Any
 
 import orjson
 
+from mock_server.callback import MARK
 from mock_server.errors import GatewayError, Trouble
 from mock_server.inbox import InboxMessage
 from mock_server.redaction import safe_headers
 from mock_server.web.guard import Guard
 from mock_server.web.http import Answer, Call, json_answer
-from mock_server.web.inputs import MAX_BODY, key_of, number, query_of
 from mock_server.web.state import ControlledState
+from mock_server.web.talk import MAX_BODY, key_of, number, query_of, safe, shown
 from mock_server.world import World
 
 INBOX = "/_mock/inbox/"
@@ -41,6 +42,8 @@ class Receiver:
         content = await call.body(MAX_BODY)
         body = _as_json(content)
         world = self._world(call, body)
+        if world is None and call.header(MARK.encode()) == self._state.courier.mark.encode():
+            raise GatewayError(Trouble.GONE, "this callback tells of a task that was forgotten at a reset")
         asked = call.scope["query_string"].decode("latin-1")
         inbox = self._state.inboxes.open(name)
         owner = world.key if world is not None else None
@@ -50,12 +53,12 @@ class Receiver:
             received_at=(world.clock if world is not None else self._state.clock).now(),
             method=call.method,
             query=asked,
-            headers=safe_headers(call.scope["headers"]),
+            headers=safe_headers((name, value) for name, value in call.scope["headers"] if name != MARK.encode()),
             body=body,
             answered=status,
             world=owner,
         )
-        inbox.put(message)
+        self._state.inboxes.put(name, message, len(content))
         return json_answer({"received": message.number}, status)
 
     async def _messages(self, call: Call, name: str) -> Answer:
@@ -68,14 +71,19 @@ class Receiver:
         found = {"inbox": name, "count": len(messages), "messages": messages}
         if not complete:
             message = f"{len(messages)} of {wanted} messages arrived in inbox {name!r} within {timeout:g} s"
-            raise GatewayError(Trouble.TIMED_OUT, message, detail=found)
-        return json_answer(found)
+            raise GatewayError(Trouble.TIMED_OUT, message, detail=safe(found))
+        return shown(found)
 
     def _label(self, key: str | None) -> str | None:
         return self._state.service.world(key).label if key is not None else None
 
     def _world(self, call: Call, body: Any) -> World | None:
-        """The world a message belongs to: that of the task it tells of, else that of the key it carries."""
+        """The world a message belongs to: that of the callback it is, or of the task it tells of, or of the key it
+        carries.
+        """
+        if call.header(MARK.encode()) == self._state.courier.mark.encode():
+            carried = (call.header(b"webhook-id") or b"").decode("latin-1")
+            return self._state.service.worlds.get(self._state.courier.under_way.get(carried, ""))
         told_of = body.get("id") if isinstance(body, dict) else None
         world = self._state.service.world_of(told_of) if isinstance(told_of, str) else None
         return world or self._state.service.worlds.get(key_of(call) or "")

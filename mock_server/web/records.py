@@ -11,11 +11,10 @@ import orjson
 from mock_server.account import CURRENCY, money
 from mock_server.errors import GatewayError, Trouble
 from mock_server.journal import Exchange
-from mock_server.redaction import safe_json, safe_text
 from mock_server.task import Attempt, Delivery, DeliveryState, Task
-from mock_server.web.http import Answer, Call, json_answer
-from mock_server.web.inputs import key_of, number, query_of
+from mock_server.web.http import Answer, Call
 from mock_server.web.state import ControlledState
+from mock_server.web.talk import key_of, number, query_of, shown
 from mock_server.world import World
 
 TASKS = "/_mock/tasks/"
@@ -29,14 +28,14 @@ class Records:
 
     async def tasks(self, call: Call) -> Answer:
         """All tasks, in full."""
-        worlds = self._state.worlds(key_of(call))
+        worlds = self._state.known(key_of(call))
         found = [(world, task) for world in worlds for task in await world.store.tasks()]
-        return json_answer({"tasks": [await task_shown(self._state, world, task) for world, task in found]})
+        return shown({"tasks": [await task_shown(self._state, world, task) for world, task in found]})
 
     async def task(self, call: Call) -> Answer:
         """One task in full."""
         world, task = await self._state.find(key_of(call), call.param("rest"))
-        return json_answer(await task_shown(self._state, world, task))
+        return shown(await task_shown(self._state, world, task))
 
     async def callbacks(self, call: Call) -> Answer:
         """Callbacks told and owed, with every attempt; those of one ``task`` or in one ``state``."""
@@ -50,16 +49,16 @@ class Records:
             for world, task, delivery in await self._state.deliveries(key_of(call))
             if query.get("task") in {None, task.id, task.external_id} and state in {None, delivery.state}
         ]
-        return json_answer({"callbacks": found})
+        return shown({"callbacks": found})
 
     async def callback(self, call: Call) -> Answer:
         """One callback."""
         world, task, delivery = await self._state.delivery(key_of(call), call.param("delivery"))
-        return json_answer(delivery_shown(world, task, delivery))
+        return shown(delivery_shown(world, task, delivery))
 
     async def accounts(self, call: Call) -> Answer:
         """What each world has left and has spent."""
-        return json_answer({"accounts": [account_shown(world) for world in self._state.worlds(key_of(call))]})
+        return shown({"accounts": [account_shown(world) for world in self._state.known(key_of(call))]})
 
     async def requests(self, call: Call) -> Answer:
         """The journal: the latest calls that pass the filters, in order."""
@@ -69,7 +68,7 @@ class Records:
         if status and re.fullmatch(r"[1-5]([0-9]{2}|xx)", status) is None:
             raise GatewayError(Trouble.MALFORMED, f"status is a number such as 404, or 4xx, not {status[:40]!r}")
         key = key_of(call)
-        journals = [(world.label, world.journal) for world in self._state.worlds(key)]
+        journals = [(world.label, world.journal) for world in self._state.known(key)]
         strangers = [(None, self._state.service.strangers)] if key is None else []
         wanted = [
             (label, exchange)
@@ -78,8 +77,8 @@ class Records:
             if _passes(exchange, query)
         ]
         wanted.sort(key=lambda one: one[1].order)
-        shown = [exchange.shown(label) for label, exchange in wanted[-limit:]]
-        return json_answer({"total": len(wanted), "requests": shown})
+        found = [exchange.shown(label) for label, exchange in wanted[-limit:]]
+        return shown({"total": len(wanted), "requests": found})
 
 
 def _passes(exchange: Exchange, query: dict[str, str]) -> bool:
@@ -108,7 +107,7 @@ async def task_shown(state: ControlledState, world: World, task: Task) -> dict[s
         "held": task.timeline.held,
         "created_at": task.created_at,
         "cost": task.cost,
-        "request": safe_json(task.params),
+        "request": task.params,
         "metadata": task.metadata,
         "plan": list(task.timeline.frames),
         "failure": task.timeline.failure,
@@ -126,7 +125,7 @@ def delivery_shown(world: World, task: Task, delivery: Delivery) -> dict[str, An
         "id": delivery.id,
         "task": task.id,
         "world": world.label,
-        "url": safe_text(task.callback_url or ""),
+        "url": task.callback_url,
         "status": delivery.status,
         "state": delivery.state,
         "tells_of": delivery.tells_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mock_server.callback import Courier
-from mock_server.clock import Clock
+from mock_server.clock import Clock, moment
 from mock_server.errors import GatewayError, Trouble
 from mock_server.files import Files
 from mock_server.inbox import Inboxes
@@ -25,17 +25,26 @@ class ControlledState:
     courier: Courier
 
     def worlds(self, key: str | None) -> list[World]:
-        """The worlds that a call acts on."""
+        """The worlds that a call changes; that of a new key is made."""
         return [self.service.world(key)] if key is not None else list(self.service.worlds.values())
 
+    def known(self, key: str | None) -> list[World]:
+        """The worlds that a call looks at; a key that never called has none."""
+        return [world for world in self.service.worlds.values() if key in {None, world.key}]
+
     def clocks(self, key: str | None) -> list[Clock]:
-        """Their clocks; for all worlds, first the clock of those to come."""
+        """The clocks that a call changes; for all worlds, first the clock of those to come."""
         clocks = [world.clock for world in self.worlds(key)]
         return clocks if key is not None else [self.clock, *clocks]
 
+    def clock_of(self, key: str | None) -> Clock:
+        """The clock that a call looks at: of its world, or of those to come."""
+        world = self.service.worlds.get(key) if key is not None else None
+        return world.clock if world is not None else self.clock
+
     async def find(self, key: str | None, task_id: str) -> tuple[World, Task]:
         """A task of one of these worlds by its id or external id. Raises GatewayError."""
-        for world in self.worlds(key):
+        for world in self.known(key):
             task = await world.store.get(task_id)
             if task is not None:
                 return world, task
@@ -45,7 +54,7 @@ class ControlledState:
         """All callbacks of these worlds, in the order of what they tell."""
         found = [
             (world, task, delivery)
-            for world in self.worlds(key)
+            for world in self.known(key)
             for task in await world.store.tasks()
             if task.callback_url is not None
             for delivery in await world.store.deliveries(task.id)
@@ -60,9 +69,20 @@ class ControlledState:
         raise GatewayError(Trouble.NOT_FOUND, f"no callback {delivery_id[:100]!r}; GET /_mock/callbacks lists them")
 
     async def reset(self, key: str | None) -> None:
-        """Forget the tasks, calls, files and inboxes of one world, or of all, and start its clock anew."""
-        await self.service.reset(key)
+        """Forget the tasks, calls, files and inboxes of one world, or of all, and start its clock anew.
+
+        All of it is forgotten at one instant; what was under way is ended after that.
+        """
+        ended = self.service.forget(key)
         self.inboxes.clear(key)
         self.files.forget(key)
         if key is None:
             self.clock.restart()
+        for world in ended:
+            await world.scheduler.stop()
+
+    async def advance(self, key: str | None, seconds: float) -> int:
+        """Move the time of one world on, or of all and of those to come; the number of callbacks attempted since."""
+        if key is None:
+            self.clock.move_to(moment(self.clock.now() + seconds))
+        return sum([await world.scheduler.advance(seconds) for world in self.worlds(key)])

@@ -1,16 +1,19 @@
-"""Reads what control calls ask for: bodies and queries, each mistake told by the field's name."""
+"""What control calls ask for, each mistake told by the field's name, and how they are answered, without secrets."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import parse_qsl
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mock_server.errors import GatewayError, Trouble
 from mock_server.images import MIB
-from mock_server.web.http import Call, bearer, read_json
-from mock_server.wording import nearest, shown
+from mock_server.redaction import safe_json
+from mock_server.web.http import Answer, Call, bearer, json_answer, read_json
+from mock_server.wording import nearest
+from mock_server.wording import shown as value_shown
 
 MAX_BODY = 10 * MIB
 
@@ -83,7 +86,7 @@ async def parsed(call: Call, wanted: type[Wanted]) -> Wanted:
     except ValidationError as invalid:
         told = [
             f"{'.'.join(map(str, error['loc']))}: {error['msg'].lower()}"
-            + ("" if error["type"] == "missing" or not wanted.shown_back else f", not {shown(error['input'])}")
+            + ("" if error["type"] == "missing" or not wanted.shown_back else f", not {value_shown(error['input'])}")
             for error in invalid.errors()
         ]
         known = ", ".join(wanted.model_fields) or "nothing"
@@ -118,3 +121,13 @@ def number(query: dict[str, Any], name: str, default: float, *, least: float = 0
         told = f"{name} must be a number from {least:g} to {most:g}, not {query[name][:40]!r}"
         raise GatewayError(Trouble.MALFORMED, told)
     return value
+
+
+def safe(value: Any) -> Any:
+    """A value as JSON without any secret."""
+    return safe_json(orjson.loads(orjson.dumps(value, default=str)))
+
+
+def shown(value: Any) -> Answer:
+    """The answer to a control call."""
+    return json_answer(safe(value))
