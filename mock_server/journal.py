@@ -7,7 +7,7 @@ real seconds, moments in virtual Unix seconds.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,7 +24,7 @@ OVERHEAD = 600
 
 class Exchange(NamedTuple):
     """One call. ``number`` counts the calls of a world from 1, ``order`` those of all worlds; ``kept`` is the memory it
-    takes, nearly. A tuple, because one is made at every call.
+    takes, nearly.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Exchange(NamedTuple):
     method: str
     raw_path: bytes
     query: bytes
-    headers: Sequence[tuple[bytes, bytes]]
+    headers: bytes
     body: bytes
     size: int
     status: int
@@ -62,7 +62,7 @@ class Exchange(NamedTuple):
             "request_id": self.request_id.decode("ascii"),
             "method": self.method,
             "path": f"{self.path}?{self.query.decode('latin-1')}" if self.query else self.path,
-            "headers": safe_headers(self.headers),
+            "headers": safe_headers(_pairs(self.headers)),
             "body": _shown_body(self.body, self.size),
             "size": self.size,
             "status": self.status,
@@ -84,20 +84,21 @@ class Journal:
     def __init__(self, max_count: int, max_bytes: int = MAX_BYTES) -> None:
         self._max_count = max_count
         self._max_bytes = max_bytes
-        self._kept: deque[Exchange] = deque()
+        self._kept: deque[tuple[Any, ...]] = deque()
         self._bytes = 0
         self.calls = 0
 
-    def add(self, exchange: Exchange) -> None:
-        """Keep one exchange."""
-        self._kept.append(exchange)
-        self._bytes += exchange.kept
-        while self._kept and (len(self._kept) > self._max_count or self._bytes > self._max_bytes):
-            self._bytes -= self._kept.popleft().kept
+    def add(self, entry: tuple[Any, ...]) -> None:
+        """Keep one exchange, given as a bare tuple of what an Exchange is made of."""
+        kept = self._kept
+        kept.append(entry)
+        self._bytes += entry[-1]
+        while kept and (len(kept) > self._max_count or self._bytes > self._max_bytes):
+            self._bytes -= kept.popleft()[-1]
 
     def __iter__(self) -> Iterator[Exchange]:
         """Those still there, in order."""
-        return iter(self._kept)
+        return map(Exchange._make, self._kept)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -107,6 +108,16 @@ class Journal:
         self._kept.clear()
         self._bytes = 0
         self.calls = 0
+
+
+def packed_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as one piece, which takes less to keep than its parts."""
+    return b"\n".join(map(b":".join, headers))
+
+
+def _pairs(packed: bytes) -> list[tuple[bytes, bytes]]:
+    lines = (line.partition(b":") for line in packed.split(b"\n") if line)
+    return [(name, value) for name, _, value in lines]
 
 
 def _shown_body(content: bytes, size: int) -> Any:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from mock_server.blobs import Blobs
 from mock_server.callback import Courier
@@ -36,7 +37,7 @@ from mock_server.web.control import Control
 from mock_server.web.convertors import REST
 from mock_server.web.desk import Desk, Plane, not_found
 from mock_server.web.fetching import ImageFetcher
-from mock_server.web.generation import TASK_PATH, Generation
+from mock_server.web.generation import SUBMIT_PATH, TASK_PATH, Generation
 from mock_server.web.guard import Guard, is_loopback
 from mock_server.web.http import Handler
 from mock_server.web.log import call_log
@@ -117,10 +118,8 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         records=Records(state),
         receiver=Receiver(state, guard),
     )
-    app = Starlette(
-        routes=_routes(Desk(service, access, clock, guard, call_log(settings.log_format)), access, handlers),
-        lifespan=lifespan,
-    )
+    desk = Desk(service, access, clock, guard, call_log(settings.log_format))
+    app = App(_routes(desk, access, handlers), lifespan)
     app.router.redirect_slashes = False
     if not settings.media_dir:
         weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
@@ -145,6 +144,27 @@ def _own_host(settings: Settings) -> tuple[str, ...]:
     return (host,) if host is not None else ()
 
 
+class App(Starlette):
+    """A Starlette app that knows its two busiest paths by heart: submit and poll. Their apps answer every error by
+    themselves, and need nothing that routing finds out.
+    """
+
+    def __init__(self, routes: list[Route], lifespan: Lifespan[Starlette]) -> None:
+        super().__init__(routes=routes, lifespan=lifespan)
+        by_path = {route.path: route.app for route in routes}
+        self._submit, self._poll = by_path[SUBMIT_PATH], by_path[TASK_PATH + REST]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path == SUBMIT_PATH:
+                return await self._submit(scope, receive, send)
+            if path.startswith(TASK_PATH) and len(path) > len(TASK_PATH):
+                return await self._poll(scope, receive, send)
+        return await super().__call__(scope, receive, send)
+
+
 def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
     """Every path and who answers it. Those called most come first."""
     api = partial(_route, desk, "api")
@@ -153,7 +173,7 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
     steering, records = handlers.control, handlers.records
     unknown = not_found(access)
     return [
-        api("/model/v1/generation", POST=generation.submit),
+        api(SUBMIT_PATH, POST=generation.submit),
         api(TASK_PATH + REST, GET=generation.poll),
         api("/model/v1/queue/{model}", POST=queue.submit),
         api(f"{REQUEST_PATH}/status", GET=queue.status),

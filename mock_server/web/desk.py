@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from mock_server.clock import Clock, stopwatch
 from mock_server.errors import GatewayError, Trouble
-from mock_server.journal import MAX_KEPT, OVERHEAD, Exchange
+from mock_server.journal import MAX_KEPT, OVERHEAD, packed_headers
 from mock_server.redaction import safe_text
 from mock_server.service import Service
 from mock_server.web.access import Access
@@ -80,28 +80,30 @@ class Desk:
             request_id = b"%s-%x" % (world.mark if world is not None else b"nobody", journal.calls)
         scope, content, body = call.scope, call.content, answer.body
         self._calls += 1
-        exchange = Exchange(
-            journal.calls,
-            self._calls,
-            clock.now(),
-            stopwatch() - began,
-            request_id,
-            scope["method"],
-            scope.get("raw_path") or scope["path"].encode("utf-8", "replace"),
-            scope["query_string"],
-            scope["headers"],
-            content if len(content) <= MAX_KEPT else content[:2000],
-            len(content),
-            answer.status,
-            body if len(body) <= MAX_KEPT else body[:2000],
-            len(body),
-            call.model,
-            call.task_id,
-            call.violations,
-            answer.note,
-            OVERHEAD + min(len(content), MAX_KEPT) + min(len(body), MAX_KEPT) + call.header_bytes(),
+        headers = packed_headers(scope["headers"])
+        journal.add(
+            (  # the fields of Exchange
+                journal.calls,
+                self._calls,
+                clock.now(),
+                stopwatch() - began,
+                request_id,
+                scope["method"],
+                scope.get("raw_path") or scope["path"].encode("utf-8", "replace"),
+                scope["query_string"],
+                headers,
+                content if len(content) <= MAX_KEPT else content[:2000],
+                len(content),
+                answer.status,
+                body if len(body) <= MAX_KEPT else body[:2000],
+                len(body),
+                call.model,
+                call.task_id,
+                call.violations,
+                answer.note,
+                OVERHEAD + min(len(content), MAX_KEPT) + min(len(body), MAX_KEPT) + len(headers),
+            )
         )
-        journal.add(exchange)
         return request_id
 
 

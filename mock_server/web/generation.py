@@ -14,6 +14,7 @@ from mock_server.web.address import Address
 from mock_server.web.http import Answer, Call, read_json, require_json
 from mock_server.web.submission import Submission
 
+SUBMIT_PATH = "/model/v1/generation"
 TASK_PATH = "/model/v1/generation/task/"
 _FIRST = Snapshot(Status.QUEUED, 0)
 

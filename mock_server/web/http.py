@@ -89,10 +89,6 @@ class Call:
             self._by_name = dict(reversed(self.scope["headers"]))
         return self._by_name.get(name)
 
-    def header_bytes(self) -> int:
-        """How many bytes the values of the headers take."""
-        return len(b"".join(self._by_name.values())) if self._by_name is not None else 0
-
     @property
     def path(self) -> str:
         """The path, percent-decoded."""
