@@ -115,7 +115,7 @@ def test_a_path_that_hangs_leaves_room_for_its_neighbours_on_the_same_host(http)
         def do_POST(self):
             if self.path == "/hangs":
                 self.rfile.read(int(self.headers["content-length"]))
-                seen.wait(60)
+                seen.wait()  # the thread is a daemon
             else:
                 super().do_POST()
                 if len(self.server.came) == 2:
@@ -130,7 +130,7 @@ def test_a_path_that_hangs_leaves_room_for_its_neighbours_on_the_same_host(http)
             for _ in range(PER_HOST + 1):
                 _submit(http, server, f"{base}/hangs")
             _submit(http, server, f"{base}/fine")
-            assert seen.wait(60)
+            assert seen.wait(20)
         host.shutdown()
         thread.join()
 
