@@ -39,16 +39,30 @@ def test_the_first_request_and_poll_are_as_shown():
         assert _alike(completed, json.loads(_curl(poll, server)), server.url)
 
 
+def test_the_queue_commands_work():
+    with MockServer(speed="manual") as server:
+        made, status, cancelled = (json.loads(_curl(line, server)) for line in _blocks("bash")[2].split("\n\n"))
+    assert (made["status"], status["status"], cancelled["status"]) == ("queued", "queued", "cancelled")
+    assert made["request_id"] == status["request_id"] == cancelled["request_id"]
+
+
+def test_the_account_commands_work():
+    with MockServer(speed="manual") as server:
+        asked, told = (json.loads(_curl(line, server)) for line in _blocks("bash")[4].split("\n\n"))
+    assert asked["data"]["balance"] == "1000000.00"
+    assert told["accounts"][0]["balance"] == "0.05"
+
+
 def test_the_callback_commands_work():
     with MockServer(speed=20) as server:
-        answers = [_curl(command, server) for command in _blocks("bash")[2].split("\n\n")]
+        answers = [_curl(command, server) for command in _blocks("bash")[3].split("\n\n")]
     assert [message["body"]["status"] for message in json.loads(answers[1])["messages"]] == ["in_progress", "completed"]
 
 
 def test_the_clock_commands_work():
     with MockServer() as server:
-        stopped, moved = (json.loads(_curl(line, server)) for line in _blocks("bash")[3].strip().split("\n"))
-        running = json.loads(_curl(_blocks("bash")[4], server))
+        stopped, moved = (json.loads(_curl(line, server)) for line in _blocks("bash")[5].strip().split("\n"))
+        running = json.loads(_curl(_blocks("bash")[6], server))
     assert (stopped["mode"], moved["now"]) == ("manual", round(stopped["now"] + 30, 6))
     assert running["mode"] == "real"
 
