@@ -65,7 +65,8 @@ required.</p>
 <p>Time, tasks and inboxes are steered below <code>/_mock/</code>: <code>GET /_mock/tasks</code>,
 <code>PUT /_mock/clock</code>, <code>POST /_mock/clock/advance</code>,
 <code>POST /_mock/tasks/{{id}}/complete</code>, <code>/fail</code>, <code>/hold</code>, <code>/release</code>,
-<code>GET /_mock/requests</code>, <code>GET /_mock/callbacks</code>, <code>/_mock/inbox/{{name}}</code>, <code>POST /_mock/reset</code>.</p>
+<code>GET /_mock/requests</code>,
+<code>GET /_mock/callbacks</code>, <code>/_mock/inbox/{{name}}</code>, <code>POST /_mock/reset</code>.</p>
 <p>The same tasks over the queue protocol: <code>POST /model/v1/queue/{{model}}</code> with the bare parameters, then
 <code>.../requests/{{request_id}}/status</code>, <code>/response</code> and <code>/cancel</code>. Discovery:
 <code>GET /api/v1/skill/models</code>, <code>/api/v1/skill/models/{{model}}/spec</code>,
