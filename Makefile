@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo serve test lint bench contract lock clean
+.PHONY: demo serve test lint lint-contract bench contract lock clean
 
 demo: .venv/run
 	$(BIN)/kirin-mock demo
@@ -22,6 +22,15 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/kirin-mock contract --check
+
+# The contract by the rules of two linters. Needs node and npm.
+lint-contract: .venv/npm
+	.venv/npm/node_modules/.bin/spectral lint --fail-severity hint --ruleset contracts/lint/spectral.yaml contracts/openapi.json
+	.venv/npm/node_modules/.bin/redocly lint --config contracts/lint/redocly.yaml contracts/openapi.json
+
+.venv/npm: .venv/made
+	npm install --silent --no-audit --no-fund --no-save --prefix $@ @stoplight/spectral-cli@6.16.3 @redocly/cli@2.77.0
+	touch $@
 
 # Requests per second, beside a bare Starlette app with the same validation. Needs wrk.
 bench: .venv/dev

@@ -79,9 +79,9 @@ def components(endpoint: Endpoint) -> dict[str, dict[str, Any]]:
     }
 
 
-def documented_body(endpoint: Endpoint) -> dict[str, Any]:
-    """A model's example in the shape its document gives."""
-    params = dict(endpoint.example)
+def documented_body(endpoint: Endpoint, params: Json | None = None) -> dict[str, Any]:
+    """Parameters, or a model's own example of them, in the shape its document gives."""
+    params = dict(endpoint.example if params is None else params)
     return {"model": endpoint.model, **({"data": params} if endpoint.shape == "data" else params)}
 
 

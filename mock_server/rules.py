@@ -107,7 +107,7 @@ def merge(target: dict[str, Any], extra: Json) -> dict[str, Any]:
         elif isinstance(value, Mapping) and isinstance(target[key], dict):
             merge(target[key], value)
         elif target[key] != value:
-            target.setdefault("allOf", []).append({key: _thaw(value)})
+            target["allOf"] = [*target.get("allOf", ()), {key: target.pop(key)}, {key: _thaw(value)}]
     return target
 
 

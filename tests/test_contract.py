@@ -7,6 +7,7 @@ import json
 import jsonschema_rs
 import openapi_spec_validator
 import pytest
+import yaml
 
 from mock_server.contract import Judge, component_name
 from mock_server.endpoints import discover
@@ -105,6 +106,8 @@ def test_the_ledger_has_every_parameter_rule_and_code():
 
 def test_it_is_served_with_a_page_to_read(manual_server, http):
     assert http.get(manual_server.url + "/openapi.json").json() == json.loads(json.dumps(CONTRACT))
+    in_yaml = http.get(manual_server.url + "/openapi.yaml")
+    assert yaml.safe_load(in_yaml.text) == json.loads(json.dumps(CONTRACT))
     page = http.get(manual_server.url + "/", follow_redirects=True)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     wanted = [
@@ -138,8 +141,29 @@ def test_every_example_is_accepted_and_published(manual_server, http):
     published = CONTRACT["paths"]["/model/v1/generation"]["post"]["requestBody"]["content"]["application/json"][
         "examples"
     ]
-    assert published.keys() == ENDPOINTS.keys()
+    assert published.keys() > ENDPOINTS.keys()
+    headers = {"Authorization": "Bearer examples"}
     for example in published.values():
-        headers = {"Authorization": "Bearer examples"}
         answer = http.post(f"{manual_server.url}/model/v1/generation", json=example["value"], headers=headers)
         assert answer.status_code == 200, answer.text
+    for model in ENDPOINTS:
+        path = f"/model/v1/queue/{model}"
+        shown = CONTRACT["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"]
+        assert len(shown) > 1
+        for example in shown.values():
+            answer = http.post(manual_server.url + path, json=example["value"], headers=headers)
+            assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=lambda endpoint: endpoint.model)
+def test_the_queue_takes_what_the_wrapper_takes(endpoint, values):
+    name = f"{component_name(endpoint)}QueueBody"
+    queue = jsonschema_rs.Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": CONTRACT["components"]}
+    )
+    wrapper = _published(endpoint, "wrapper")
+    found = [values(row["params"]) for kind in ("errors", "requests") for model, row in rows(kind)
+             if model == endpoint.model and "params" in row]  # fmt: skip
+    judged = [(queue.is_valid(params), wrapper.is_valid(shapes(endpoint.model, params)["wrapper"])) for params in found]
+    assert set(judged) == {(True, True), (False, False)}
+    assert not queue.is_valid({})

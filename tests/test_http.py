@@ -32,6 +32,7 @@ PATHS = {
     "/media/none": "GET, HEAD, OPTIONS",
     "/files/none": "GET, HEAD, OPTIONS",
     "/openapi.json": "GET, HEAD, OPTIONS",
+    "/openapi.yaml": "GET, HEAD, OPTIONS",
     "/docs": "GET, HEAD, OPTIONS",
     "/": "GET, HEAD, OPTIONS",
 }

@@ -95,7 +95,7 @@ def closing_parameters(doc: str) -> tuple[Parameter, ...]:
         ),
         Parameter(
             "callback_url",
-            {"type": "string", "format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"},
+            {"type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"},
             f"{doc}#callback_url",
             "Where news of the task is posted. That it is an http:// or https:// URL is assumed.",
         ),

@@ -133,7 +133,7 @@ ENDPOINT = Endpoint(
             message="shot_type is required when multi_shot is true",
             source="v3#shot_type",
             trigger="multi_shot",
-            schema={"required": ["shot_type"]},
+            schema={"required": ["shot_type"], "properties": {"shot_type": {}}},
             unless=SINGLE,
         ),
         Rule(
@@ -142,7 +142,7 @@ ENDPOINT = Endpoint(
             message="multi_prompt is required when multi_shot is true",
             source="v3#multi_prompt",
             trigger="multi_shot",
-            schema={"required": ["multi_prompt"]},
+            schema={"required": ["multi_prompt"], "properties": {"multi_prompt": {}}},
             unless=SINGLE,
         ),
         Rule(

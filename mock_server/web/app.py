@@ -201,6 +201,7 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
         _route(desk, "open", INBOX + REST, **{"*": handlers.receiver.inbox}),
         control("/_mock/" + REST, **{"*": unknown}),
         api("/openapi.json", GET=docs.openapi_json),
+        api("/openapi.yaml", GET=docs.openapi_yaml),
         api("/docs", GET=docs.page),
         api("/", GET=docs.front),
         api("/" + REST, **{"*": unknown}),

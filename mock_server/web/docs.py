@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from html import escape
 from typing import Any
@@ -38,6 +39,20 @@ async def openapi_json(call: Call) -> Answer:
     return Answer(200, _contract())
 
 
+async def openapi_yaml(call: Call) -> Answer:
+    """The contract in YAML."""
+    return Answer(200, await asyncio.to_thread(_contract_yaml), ((b"content-type", b"application/yaml"),))
+
+
+@cache
+def _contract_yaml() -> bytes:
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    told: str = yaml.dump(orjson.loads(_contract()), Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
+    return told.encode()
+
+
 async def page(call: Call) -> Answer:
     """Every model on one page: parameters, rules, codes, and the evidence of each."""
     return Answer(200, _page(), ((b"content-type", b"text/html; charset=utf-8"),))
@@ -55,7 +70,8 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>kirin-moc
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style>
 <h1>kirin-mock</h1><p>Submit with <code>POST /model/v1/generation</code>, poll with
 <code>GET /model/v1/generation/task/{{task_id}}</code>, both with <code>Authorization: Bearer KEY</code>. The whole
-contract, answers and callbacks included: <a href="/openapi.json">openapi.json</a>.</p>
+contract, answers and callbacks included: <a href="/openapi.json">openapi.json</a>,
+<a href="/openapi.yaml">openapi.yaml</a>.</p>
 <p>Every model also takes <code>{{"model": ..., "input": [{{"params": {{...}}}}]}}</code>. A task has <code>id</code>,
 <code>model</code>, <code>status</code> (<code>in_progress</code>, <code>completed</code> or <code>failed</code>),
 <code>progress</code>, <code>created_at</code> and <code>metadata</code>; when completed <code>output</code> and

@@ -1,0 +1,94 @@
+"""What tasks look like on both protocols: shared fields, and each model's own content and errors (wire#1, wire#2)."""
+
+from __future__ import annotations
+
+from mock_server.contract import component_name, components
+from mock_server.endpoint import Endpoint
+from mock_server.openapi.errors import error_object
+from mock_server.openapi.parts import MONEY, NUMBER, STRING, Json, closed, const, listing, ref
+from mock_server.rules import merge
+
+
+def schemas(known: list[Endpoint]) -> Json:
+    """The request and task schemas by component name."""
+    found: Json = {}
+    for endpoint in known:
+        stem = component_name(endpoint)
+        found |= components(endpoint) | {f"{stem}QueueBody": queue_body(endpoint)}
+        found |= {f"{stem}{kind}": schema for kind, schema in _task_schemas(endpoint).items()}
+    stems = [component_name(endpoint) for endpoint in known]
+    models = {"type": "string", "enum": [endpoint.model for endpoint in known]}
+    made = _task({"model": models, "status": const("in_progress"), "progress": {"type": "number", "const": 0}}, [])
+    in_progress = _task({"model": models, "status": const("in_progress")}, [])
+    ended = [ref(f"{stem}{kind}") for stem in stems for kind in ("Completed", "Failed")]
+    return {
+        **found,
+        "TaskMade": {**made, "description": "A task that was just made."},
+        "TaskInProgress": {**in_progress, "description": "A task that is queued or runs."},
+        "Task": {"oneOf": [ref("TaskInProgress"), *ended], "description": "A task as it stands."},
+        "Usage": closed({"cost": MONEY, "discount": {**NUMBER, "description": "1 is none."}}),
+        "QueueMade": closed({"request_id": STRING, "status": const("queued")}),
+        "QueueCancelled": closed({"request_id": STRING, "status": const("cancelled")}),
+    }
+
+
+def queue_body(endpoint: Endpoint) -> Json:
+    """The bare parameters with all rules. What always applies hangs on each parameter: one is always there, because
+    an empty body is refused.
+    """
+    schema: Json = merge({}, endpoint.params_schema)
+    if endpoint.always:
+        schema["minProperties"] = 1
+        hung = dict.fromkeys(schema["properties"], endpoint.always)
+        schema["dependentSchemas"] = merge(schema.get("dependentSchemas", {}), hung)
+    schema["title"] = f"{component_name(endpoint)}QueueBody"
+    schema["description"] = f"The parameters of {endpoint.model}, as the queue takes them."
+    return schema
+
+
+def _task_schemas(endpoint: Endpoint) -> Json:
+    """The ended task of a model on both protocols, and its status on the queue."""
+    content = dict(endpoint.content_schema)
+    on_queue = endpoint.queue_content({name: schema.get("example", schema) for name, schema in content.items()})
+    queue_items = {name: content[name] if on_queue[name] == content[name] else STRING for name in content}
+    model = {"model": const(endpoint.model)}
+    codes = [row.code for row in endpoint.errors.codes]
+    error = error_object(endpoint)
+    if codes:
+        error["properties"]["code"] = {"type": "string", "examples": codes}
+    request_id = {"request_id": {"type": "string", "minLength": 1}}
+    running = {
+        **request_id,
+        "status": {"type": "string", "enum": ["queued", "in_progress", "completed", "cancelled"]},
+        "progress": {"type": "number", "minimum": 0, "maximum": 1},
+        **model,
+    }
+    completed = {"output": _output(content), "usage": ref("Usage")}
+    return {
+        "Completed": _task({**model, "status": const("completed"), **completed}, ["output", "usage"]),
+        "Failed": _task({**model, "status": const("failed"), "error": error}, ["error"]),
+        "QueueStatus": {"oneOf": [closed(running), closed({**running, "status": const("failed"), "error": error})]},
+        "QueueResult": {
+            "oneOf": [
+                closed({**request_id, "status": const("completed"), **completed, "output": _output(queue_items)}),
+                closed({**request_id, "status": const("failed"), "error": error}),
+                closed({**request_id, "status": const("cancelled")}),
+            ]
+        },
+    }
+
+
+def _output(content: Json) -> Json:
+    return listing(closed({"content": listing(closed(content), minItems=1)}), minItems=1)
+
+
+def _task(properties: Json, required: list[str]) -> Json:
+    shared: Json = {
+        "id": {"type": "string", "minLength": 1},
+        "progress": {"type": "number", "minimum": 0, "maximum": 1},
+        "created_at": {"type": "integer", "description": "Unix seconds", "x-evidence": "observed"},
+        "external_task_id": {"type": "string", "description": "Your own id, if you gave one", "x-evidence": "assumed"},
+        "metadata": {"type": "object", "additionalProperties": True},
+    }
+    always = ["id", "model", "status", "progress", "created_at", "metadata"]
+    return closed({**shared, **properties}, [*always, *required])
