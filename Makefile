@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo serve test lint lint-contract bench contract lock clean
+.PHONY: demo serve test verify mutants soak lint lint-contract bench contract lock clean
 
 demo: .venv/run
 	$(BIN)/kirin-mock demo
@@ -15,6 +15,18 @@ serve: .venv/run
 
 test: .venv/dev
 	$(BIN)/python -m pytest
+
+# Verifies a server of its own, against the contract.
+verify: .venv/dev
+	$(BIN)/kirin-mock verify server
+
+# What takes long: every broken server must be caught, and other seeds and depths must be clean.
+mutants: .venv/dev
+	KIRIN_MOCK_SOAK=1 $(BIN)/python -m pytest tests/test_verify.py -v -k broken
+
+soak: mutants
+	for seed in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/kirin-mock verify server --seed $$seed | tail -2 || exit 1; done
+	$(BIN)/kirin-mock verify server --depth deep | tail -2
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -69,7 +69,58 @@ def _parser() -> argparse.ArgumentParser:
     contract.add_argument("--out", default="contracts", metavar="FOLDER", help="the folder; default contracts")
     contract.add_argument("--check", action="store_true", help="write nothing; exit 1 when they differ")
     contract.set_defaults(run=_contract)
+
+    _add_verify(commands.add_parser("verify", help="prove a server against the contract", allow_abbrev=False))
     return parser
+
+
+def _add_verify(verify: argparse.ArgumentParser) -> None:
+    kinds = verify.add_subparsers(title="what", metavar="WHAT", required=True)
+    server = kinds.add_parser(
+        "server",
+        help="any server: this one, or the real one",
+        description="Verify the server at URL; without one, a kirin-mock of its own.",
+        allow_abbrev=False,
+    )
+    replay = kinds.add_parser(
+        "replay", help="one case again", description="Try one case of a report again.", allow_abbrev=False
+    )
+    replay.add_argument("replay", metavar="ID", help="the id of the case, as the report has it")
+    for parser in (server, replay):
+        _add_target(parser)
+        parser.set_defaults(run=_verify_server)
+    server.add_argument("--models", metavar="MODEL", action="append", help="verify this model only (repeatable)")
+    server.add_argument("--only", metavar="WORD", help="only checks and cases with this in their name")
+    server.add_argument("--dry-run", action="store_true", help="say how many calls it takes and what they would cost")
+    server.add_argument("--max-calls", metavar="N", type=_count, help="make at most so many calls")
+    server.add_argument("--max-cost", metavar="USD", type=_amount, help="spend at most so much, by assumed prices")
+    for form in ("json", "junit", "html"):
+        server.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", nargs="?", help="the server, such as http://127.0.0.1:8787")
+    parser.add_argument("--key", metavar="KEY", help="the API key to use; default sk-verify")
+    parser.add_argument("--other-key", metavar="KEY", help="the key of another user; default sk-verify-other")
+    parser.add_argument("--callback-secret", metavar="SECRET", help="whsec_... that the server signs callbacks with")
+    parser.add_argument("--seed", metavar="N", type=int, help="what bodies are drawn from; default 0")
+    parser.add_argument("--depth", metavar="DEPTH", help="default, or deep for five times the bodies")
+
+
+def _count(value: str) -> int:
+    if not value.isdigit() or int(value) == 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {value!r}")
+    return int(value)
+
+
+def _amount(value: str) -> float:
+    try:
+        amount = float(value)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount <= 1e9:
+        raise argparse.ArgumentTypeError(f"must be an amount of USD, not {value!r}")
+    return amount
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,3 +162,18 @@ def _contract(parsed: argparse.Namespace) -> int:
     from mock_server.publish import publish
 
     return publish(parsed.out, check=parsed.check)
+
+
+def _verify_server(parsed: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from mock_server.errors import MissingExtra
+
+    if find_spec("schemathesis") is None:
+        raise MissingExtra("verifying servers", "verify")
+    from mock_server.verify.command import Options, verify_server
+
+    given = {name: value for name, value in vars(parsed).items() if name != "run" and value is not None}
+    if "models" in given:
+        given["models"] = tuple(given["models"])
+    return verify_server(Options(**given))

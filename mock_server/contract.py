@@ -31,6 +31,14 @@ WRAPPER_EXTRAS: dict[str, dict[str, Any]] = {
 }
 
 
+#: Names that stand around parameters, and are found among them.
+_MISPLACED = {
+    "model": "; the model is named outside of its parameters: beside them, or in the path of the queue",
+    "data": "; the parameters stand here as they are",
+    "input": "; the parameters stand here as they are",
+}
+
+
 def component_name(endpoint: Endpoint) -> str:
     """The stem of a model's component names: KirinV1T2v for kirin_v1_t2v."""
     return "".join(part.capitalize() for part in endpoint.model.split("_"))
@@ -206,7 +214,7 @@ class Judge:
                     right = shape_example("wrapper", self.endpoint.model)
                     yield name, f"{path_text([*path, name])} does not belong there; send {right}"
                     continue
-                hint = nearest(name, self._names_at(path))
+                hint = _MISPLACED.get(name) or nearest(name, self._names_at(path))
                 yield name, f"{path_text([*path, name])} is not a parameter of {self.endpoint.model}{hint}"
         else:
             yield None, f"{path_text(path)} {problem(error)}"

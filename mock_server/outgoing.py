@@ -225,7 +225,8 @@ class Outgoing:
 
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)  # bounded for each host
+            # A connection of its own for each: one that is kept may be closed just as the next callback takes it.
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
             self._client = httpx.AsyncClient(
                 transport=self._transport,
                 trust_env=False,

@@ -235,6 +235,7 @@ def _require_means(world: World, task: Task) -> None:
     cost = Decimal(task.cost)
     if cost > account.balance:
         message = f"the balance of {money(account.balance)} {CURRENCY} does not pay for a task of {money(cost)}"
+        message += "; PUT /_mock/account sets another"
         raise GatewayError(Trouble.NO_BALANCE, message)
     if world.max_running is not None and account.running >= world.max_running:
         next_end = account.next_end()

@@ -21,6 +21,7 @@ DEV = [
     "openapi-spec-validator",
     "pytest",
     "ruff",
+    "schemathesis",
 ]
 HEADER = "# Written by requirements/lock.py; do not edit.\n"
 #: Pinned for other systems too, though this one may not install it.

@@ -183,3 +183,20 @@ def test_urls_name_the_address_the_client_used(server, http):
     port = server.url.rpartition(":")[2]
     shown = http.get(f"http://localhost:{port}{SUBMIT}/task/{made['id']}", headers={"Authorization": "Bearer sk-test"})
     assert shown.json()["output"][0]["content"][0]["url"].startswith(f"http://localhost:{port}/media/")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "reset"), ("PUT", "account"), ("GET", "tasks"), ("PUT", "clock")]
+)
+def test_a_misspelt_key_touches_nobody(server, http, method, path):
+    answer = http.request(
+        method, f"{server.url}/_mock/{path}?kye=mine", json={"balance": "1"} if path == "account" else {}
+    )
+    assert answer.status_code == 400
+    assert "did you mean key" in answer.json()["status"]["message"] or path == "clock"
+
+
+def test_a_balance_may_be_a_number(server, http):
+    for balance, shown in ((100, "100.00"), (0.5, "0.50"), ("12.34", "12.34")):
+        answer = http.put(f"{server.url}/_mock/account?key=k", json={"balance": balance})
+        assert answer.json()["accounts"][0]["balance"] == shown

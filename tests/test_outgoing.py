@@ -162,3 +162,17 @@ def test_a_password_in_a_callback_url_is_sent_as_such_and_shown_to_nobody():
     assert (
         safe_text("http://me:p%40ss@127.0.0.1/hook?token=abcdef&a=1") == "http://…@127.0.0.1/hook?token=ab…20b183&a=1"
     )
+
+
+def test_each_request_has_a_connection_of_its_own(redirecting):
+    """One that is kept can be closed by the other side just as it is taken again."""
+
+    async def work():
+        outgoing = Outgoing()
+        for _ in range(3):
+            target = await outgoing.target(f"{redirecting}/x", AddressPolicy())
+            assert (await outgoing.send("GET", target, timeout=10, max_bytes=10)).status == 302
+            assert outgoing._ready()._transport._pool.connections == []
+        await outgoing.aclose()
+
+    asyncio.run(work())

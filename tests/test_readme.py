@@ -82,12 +82,16 @@ def test_every_model_and_only_they_are_in_the_table():
 
 
 def test_every_command_and_flag_named_exists():
-    text = subprocess.run(
-        [sys.executable, "-m", "mock_server", "serve", "--help"], capture_output=True, text=True, check=True, timeout=60
-    ).stdout
+    text = "".join(
+        subprocess.run(
+            [sys.executable, "-m", "mock_server", *command, "--help"],
+            capture_output=True, text=True, check=True, timeout=60,
+        ).stdout
+        for command in (["serve"], ["verify", "server"])
+    )  # fmt: skip
     for named in set(re.findall(r"`(--[a-z-]+)", README)) - {"--help"}:
         assert named in text, named
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"make ([a-z]+)", README)):
-        if target in {"demo", "test", "serve", "lint", "bench"}:
+        if target in {"demo", "test", "serve", "lint", "bench", "verify"}:
             assert f"\n{target}:" in makefile

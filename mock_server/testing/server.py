@@ -13,7 +13,7 @@ import orjson
 
 from mock_server.clock import MANUAL, REAL, Pace
 from mock_server.inbox import InboxMessage
-from mock_server.settings import of_keywords
+from mock_server.settings import Settings, of_keywords
 from mock_server.task import Delivery, Task
 from mock_server.testing.transport import OwnTransport
 from mock_server.web.app import Built, create_app
@@ -51,10 +51,14 @@ class MockServer:
         if self._built is None:
             named = self.settings.model_copy(update={"public_url": self.settings.public_url or ASGI_URL})
             transport = OwnTransport()
-            self._built = create_app(named, transport)
+            self._built = self._create(named, transport)
             self._url = named.public_url or ASGI_URL
             transport.serve(self._url, self._built.app)
         return self._built.app
+
+    def _create(self, settings: Settings, transport: OwnTransport | None = None) -> Built:
+        """Put the server together."""
+        return create_app(settings, transport)
 
     @property
     def built(self) -> Built:
@@ -80,7 +84,7 @@ class MockServer:
         """Listen; returns once it serves. Raises UsageError when the address cannot be had."""
         if self._thread is not None:
             raise RuntimeError("this MockServer is already started")
-        self._built = create_app(self.settings)
+        self._built = self._create(self.settings)
         listening = listen(self.settings)
         self._url, self._port = url_of(self.settings, listening), listening.getsockname()[1]
         self._server = server = LiveServer(self._built)

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from mock_server.blobs import Blobs
 from mock_server.callback import Courier
 from mock_server.clock import Clock
+from mock_server.endpoint import Endpoint
 from mock_server.endpoints import discover
 from mock_server.files import FILES_PATH, Files
 from mock_server.gallery import Gallery
@@ -64,10 +65,17 @@ class Built:
     state: ControlledState
 
 
-def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> Built:
+def create_app(
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    endpoints: Mapping[str, Endpoint] | None = None,
+    make_courier: type[Courier] = Courier,
+) -> Built:
     """Put one server together. Several in one process share nothing.
 
-    ``transport`` carries this server's own requests, for a server that listens on no socket.
+    ``transport`` carries this server's own requests, for a server that listens on no socket; ``endpoints`` are the
+    models it serves, all of them unless told.
     """
     folder = Path(settings.media_dir) if settings.media_dir else Path(tempfile.mkdtemp(prefix="kirin-mock-"))
     clock = Clock(settings.speed)
@@ -75,10 +83,10 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
     outgoing = Outgoing(transport, urlsplit(settings.public_url or "").netloc if transport is not None else None)
     blobs = Blobs()
     policy = AddressPolicy(settings.callback_allow, own_hosts=own_host)
-    courier = Courier(outgoing, policy, settings.callback_secret, settings.callback_timeout)
+    courier = make_courier(outgoing, policy, settings.callback_secret, settings.callback_timeout)
     service = Service(
         Parts(
-            endpoints=discover(),
+            endpoints=discover() if endpoints is None else endpoints,
             courier=courier,
             gallery=Gallery(blobs),
             new_clock=clock.fork,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from mock_server.callback import secret_key
 from mock_server.clock import MANUAL, REAL, Pace
 from mock_server.errors import GatewayError, Trouble
@@ -92,7 +90,7 @@ class Control:
 
     async def set_balance(self, call: Call) -> Answer:
         """Let each world have so much left."""
-        balance = Decimal((await parsed(call, BalanceBody)).balance)
+        balance = (await parsed(call, BalanceBody)).balance
         worlds = self._state.worlds(key_of(call))
         for world in worlds:
             world.account.settle(world.clock.now())

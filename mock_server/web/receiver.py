@@ -16,7 +16,7 @@ from mock_server.errors import GatewayError, Trouble
 from mock_server.inbox import InboxMessage
 from mock_server.redaction import safe_headers
 from mock_server.web.guard import Guard
-from mock_server.web.http import Answer, Call, json_answer
+from mock_server.web.http import Answer, Call, bearer, json_answer
 from mock_server.web.state import ControlledState
 from mock_server.web.talk import MAX_BODY, key_of, number, query_of, safe, shown
 from mock_server.world import World
@@ -62,7 +62,7 @@ class Receiver:
         return json_answer({"received": message.number}, status)
 
     async def _messages(self, call: Call, name: str) -> Answer:
-        query, key = query_of(call, "wait_for", "timeout"), key_of(call)
+        query, key = query_of(call, "wait_for", "timeout"), key_of(call, "wait_for", "timeout")
         wanted = int(number(query, "wait_for", 0))
         timeout = number(query, "timeout", 10, most=MAX_TIMEOUT)
         inbox = self._state.inboxes.open(name)
@@ -86,7 +86,7 @@ class Receiver:
             return self._state.service.worlds.get(self._state.courier.under_way.get(carried, ""))
         told_of = body.get("id") if isinstance(body, dict) else None
         world = self._state.service.world_of(told_of) if isinstance(told_of, str) else None
-        return world or self._state.service.worlds.get(key_of(call) or "")
+        return world or self._state.service.worlds.get(bearer(call) or query_of(call).get("key", ""))
 
 
 def _status(call: Call, alike: Iterable[bool]) -> int:

@@ -46,7 +46,7 @@ class Records:
             raise GatewayError(Trouble.MALFORMED, told)
         found = [
             delivery_shown(world, task, delivery)
-            for world, task, delivery in await self._state.deliveries(key_of(call))
+            for world, task, delivery in await self._state.deliveries(key_of(call, "task", "state"))
             if query.get("task") in {None, task.id, task.external_id} and state in {None, delivery.state}
         ]
         return shown({"callbacks": found})
@@ -67,14 +67,17 @@ class Records:
         status = query.get("status", "")
         if status and re.fullmatch(r"[1-5]([0-9]{2}|xx)", status) is None:
             raise GatewayError(Trouble.MALFORMED, f"status is a number such as 404, or 4xx, not {status[:40]!r}")
-        key = key_of(call)
-        journals = [(world.label, world.journal) for world in self._state.known(key)]
+        key = key_of(call, *query)
+        worlds = self._state.known(key)
+        tasks = [await world.store.get(query["task"]) for world in worlds if "task" in query]
+        wanted_ids = {task.id for task in tasks if task is not None}
+        journals = [(world.label, world.journal) for world in worlds]
         strangers = [(None, self._state.service.strangers)] if key is None else []
         wanted = [
             (label, exchange)
             for label, journal in [*journals, *strangers]
             for exchange in journal
-            if _passes(exchange, query)
+            if _passes(exchange, query) and ("task" not in query or exchange.task_id in wanted_ids)
         ]
         wanted.sort(key=lambda one: one[1].order)
         found = [exchange.shown(label) for label, exchange in wanted[-limit:]]
@@ -89,7 +92,7 @@ def _passes(exchange: Exchange, query: dict[str, str]) -> bool:
         return False
     if query.get("method", exchange.method).upper() != exchange.method:
         return False
-    return query.get("task") in {None, exchange.task_id} and query.get("model") in {None, exchange.model}
+    return query.get("model") in {None, exchange.model}
 
 
 async def task_shown(state: ControlledState, world: World, task: Task) -> dict[str, Any]:

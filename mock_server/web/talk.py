@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -58,9 +59,9 @@ class ResetBody(Body):
 
 
 class BalanceBody(Body):
-    """USD, as a decimal string."""
+    """USD, as a decimal string or a number."""
 
-    balance: Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$")]
+    balance: Annotated[Decimal, Field(ge=0, le=10**12, allow_inf_nan=False, strict=False)]
 
 
 class SecretsBody(Body):
@@ -98,15 +99,17 @@ def query_of(call: Call, *known: str) -> dict[str, str]:
     query = dict(parse_qsl(call.scope["query_string"].decode("latin-1"), keep_blank_values=True))
     for name in query:
         if known and name not in {*known, "key"}:
-            listed = ", ".join(known)
+            listed = ", ".join(dict.fromkeys((*known, "key")))
             told = f"{name[:60]} means nothing here{nearest(name, known)}; known are {listed}"
             raise GatewayError(Trouble.MALFORMED, told)
     return query
 
 
-def key_of(call: Call) -> str | None:
-    """The key of the world that a call acts on; None for all."""
-    return bearer(call) or query_of(call).get("key") or None
+def key_of(call: Call, *known: str) -> str | None:
+    """The key of the world that a call acts on; None for all. Raises GatewayError for a query that means nothing: a
+    misspelt key would act on all worlds.
+    """
+    return bearer(call) or query_of(call, "key", *known).get("key") or None
 
 
 def number(query: dict[str, Any], name: str, default: float, *, least: float = 0, most: float = 1e6) -> float:

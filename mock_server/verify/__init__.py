@@ -1,0 +1,1 @@
+"""The harness: proves a server against the contract. Needs the extra ``verify``."""
