@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -184,3 +186,20 @@ def test_a_wrong_call_gets_one_clear_line(capsys, arguments, told):
     said = capsys.readouterr().err
     assert told in said
     assert said.count("\n") == 1
+
+
+def test_the_checks_are_a_pytest_suite_too(tmp_path):
+    """Against a server that is broken and one that is not."""
+    suite = [sys.executable, "-m", "pytest", "--pyargs", "mock_server.verify.server", "-q", "-p", "no:cacheprovider"]
+    chosen = ["-k", "t2v and prompt and maxLength and not negative"]
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == "allows a prompt of 2501")
+    with BrokenServer(mutant) as server:
+        ended = _ended([*suite, *chosen, "--base-url", server.url], tmp_path)
+        assert ended.returncode == 1
+        assert "1 failed, 1 passed" in ended.stdout
+        assert "rests on prompt maxLength 2500 (t2v#prompt)" in ended.stdout
+    assert "2 passed" in _ended([*suite, *chosen], tmp_path).stdout
+
+
+def _ended(command, folder):
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)

@@ -19,7 +19,13 @@ DOC = "v3"
 SECONDS = tuple(range(3, 16))
 SINGLE = {"properties": {"multi_shot": {"const": False}}}
 MULTI = {"required": ["multi_shot"], "properties": {"multi_shot": {"const": True}}}
-ELEMENT_ID = {"type": "integer", "format": "int64", "description": "Its id in the subject library."}
+ELEMENT_ID = {
+    "type": "integer",
+    "format": "int64",
+    "minimum": -(2**63),
+    "maximum": 2**63 - 1,
+    "description": "Its id in the subject library.",
+}
 SHOT = record(
     {
         "index": {"type": "integer", "description": "Its place among the shots."},

@@ -5,6 +5,7 @@ Nothing of the server is imported until a test asks for it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,17 @@ import pytest
 
 if TYPE_CHECKING:
     from mock_server.testing.server import MockServer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of ``pytest --pyargs mock_server.verify.server``."""
+    group = parser.getgroup("kirin-mock")
+    with contextlib.suppress(ValueError):  # another plugin may bring it, with the same meaning
+        group.addoption("--base-url", dest="verify_url", help="the server to verify; by default one of our own")
+    group.addoption("--verify-key", default="sk-verify", help="the API key to verify it with")
+    group.addoption("--verify-other-key", default="sk-verify-other", help="the API key of another user")
+    group.addoption("--verify-secret", default="", help="whsec_... that it signs callbacks with")
+    group.addoption("--verify-seed", default=0, type=int, help="what the bodies are drawn from")
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ class Bodies:
         wanted = self._schema(None)
         if having:
             wanted = merge(wanted, {"allOf": [_with(having)]})
-        drawn = [self._repaired(params) for params in draw(wanted, count * 2, self._seed)]
+        drawn = [self.repaired(params) for params in draw(wanted, count * 2, self._seed)]
         return _distinct(params for params in drawn if not self.broken(params))[:count]
 
     def breaking(self, rule: Rule, count: int) -> list[Json]:
@@ -85,7 +85,7 @@ class Bodies:
         if rule.fragment is None:
             drawn = [self._unrepaired(params) for params in self.right(count * 4)]
         else:
-            drawn = [self._repaired(params) for params in draw(self._schema(rule), count * 4, self._seed)]
+            drawn = [self.repaired(params) for params in draw(self._schema(rule), count * 4, self._seed)]
         found = [params for params in drawn if {one.rule for one in self.broken(params)} == {rule.id}]
         return _distinct(found)[:count]
 
@@ -106,7 +106,7 @@ class Bodies:
             always.append(wrong)
         return merge(wanted, {"allOf": always}) if always else wanted
 
-    def _repaired(self, params: Json) -> Json:
+    def repaired(self, params: Json) -> Json:
         """The same with shots that add up to the duration, where there are any: a schema cannot ask for that."""
         shots = params.get("multi_prompt")
         if params.get("multi_shot") is not True or not isinstance(shots, list):

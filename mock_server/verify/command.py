@@ -62,7 +62,7 @@ def verify_server(options: Options) -> int:
         return 0
     judge = ContractJudge(endpoints)
     try:
-        with _target(options, judge) as target:
+        with open_target(options, judge) as target:
             result = run(target, planned, judge, options.seed)
     except Unreachable as error:
         print(f"kirin-mock: {error}", file=sys.stderr)
@@ -99,7 +99,8 @@ def _require_url(url: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _target(options: Options, judge: ContractJudge) -> Iterator[Target]:
+def open_target(options: Options, judge: ContractJudge) -> Iterator[Target]:
+    """The server that was asked for, or one of our own."""
     if options.url is not None:
         with Target(
             options.url,
@@ -115,7 +116,7 @@ def _target(options: Options, judge: ContractJudge) -> Iterator[Target]:
 
     logging.getLogger("kirin-mock").setLevel(logging.CRITICAL)  # callbacks to nowhere are part of the plan
     with (
-        MockServer(callback_secret=[OWN_SECRET]) as server,
+        MockServer(callback_secret=[OWN_SECRET], api_key=[options.key, options.other_key]) as server,
         Target(server.url, options.key, options.other_key, OWN_SECRET, options.max_calls, judge) as target,
     ):
         yield target

@@ -11,12 +11,12 @@ from mock_server.endpoint import Endpoint
 from mock_server.errors import UsageError
 from mock_server.verify.bodies import Bodies
 from mock_server.verify.case import Case, Finding, Problem, Result
-from mock_server.verify.checks import bounds, callbacks, gateway, images, life, rules
+from mock_server.verify.checks import bounds, callbacks, gateway, images, life, rules, stock
 from mock_server.verify.checks.common import Material
 from mock_server.verify.judge import ContractJudge
 from mock_server.verify.target import BudgetSpent, NotExercised, Target
 
-CHECKS = (gateway, rules, bounds, images, life, callbacks)
+CHECKS = (gateway, rules, bounds, images, life, callbacks, stock)
 DEPTHS = {"default": 1, "deep": 5}
 
 #: Answers are looked at by the contract whatever a case is about; what is wrong with them is found here.
@@ -46,7 +46,7 @@ class Plan:
 def all_cases(endpoints: Mapping[str, Endpoint], seed: int, depth: str = "default") -> list[Case]:
     """Every case there is, the same ones for the same seed."""
     bodies = {model: Bodies(endpoint, seed) for model, endpoint in endpoints.items()}
-    material = Material(endpoints, bodies, DEPTHS[depth])
+    material = Material(endpoints, bodies, DEPTHS[depth], seed)
     return [case for check in CHECKS for case in check.cases(material)]
 
 
@@ -56,7 +56,9 @@ def plan(cases: Iterable[Case], *, models: Sequence[str] = (), only: str = "", m
     Raises UsageError when that leaves nothing.
     """
     wanted = [
-        case for case in cases if (not models or case.model in models) and (only in case.property or only in case.id)
+        case
+        for case in cases
+        if (not models or case.model in models) and only.lower() in f"{case.property} {case.id}".lower()
     ]
     if not wanted:
         raise UsageError(f"--only {only!r}: no check and no case has that in its name" if only else "nothing to verify")

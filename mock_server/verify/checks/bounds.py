@@ -70,6 +70,11 @@ def bounds(schema: Json, path: Path = ()) -> Iterator[Bound]:
         yield from bounds(schema["items"], (*path, 0))
 
 
+def _step(limit: float) -> float:
+    """How far past a limit to go: a large whole one by a whole."""
+    return 1 if isinstance(limit, int) and abs(limit) > 2**53 else 0.01
+
+
 def _own_bounds(schema: Json, path: Path) -> Iterator[Bound]:
     """The bounds of a value by itself."""
     for value in schema.get("enum", ()):
@@ -84,8 +89,8 @@ def _own_bounds(schema: Json, path: Path) -> Iterator[Bound]:
 _LIMITS: dict[str, tuple[Callable[[Any], Callable[[Any], Any]], Callable[[Any], Callable[[Any], Any]]]] = {
     "maxLength": (lambda limit: _const("é" * limit), lambda limit: _const("é" * (limit + 1))),
     "minLength": (lambda limit: _const("a" * limit), lambda limit: _const("a" * (limit - 1))),
-    "maximum": (_const, lambda limit: _const(limit + 0.01)),
-    "minimum": (_const, lambda limit: _const(limit - 0.01)),
+    "maximum": (_const, lambda limit: _const(limit + _step(limit))),
+    "minimum": (_const, lambda limit: _const(limit - _step(limit))),
     "maxItems": (_items, lambda limit: _items(limit + 1)),
     "minItems": (_items, lambda limit: _items(limit - 1)),
 }

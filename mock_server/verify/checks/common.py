@@ -18,11 +18,12 @@ DOCUMENTED, WRAPPED, QUEUE = "documented", "wrapped", "queue"
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What cases are made from. ``depth`` multiplies how many bodies there are of a kind."""
+    """What cases are made from. ``depth`` multiplies how many bodies there are of a kind, ``seed`` draws them."""
 
     endpoints: Mapping[str, Endpoint]
     bodies: Mapping[str, Bodies]
     depth: int
+    seed: int
 
 
 def task_of(exchange: Exchange) -> str:
