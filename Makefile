@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo serve test verify mutants soak lint lint-contract bench contract lock clean
+.PHONY: demo serve test verify mutants soak clients lint lint-contract bench contract lock clean
 
 demo: .venv/run
 	$(BIN)/kirin-mock demo
@@ -41,7 +41,17 @@ lint-contract: .venv/npm
 	.venv/npm/node_modules/.bin/redocly lint --config contracts/lint/redocly.yaml contracts/openapi.json
 
 .venv/npm: .venv/made
-	npm install --silent --no-audit --no-fund --no-save --prefix $@ @stoplight/spectral-cli@6.16.3 @redocly/cli@2.77.0
+	npm install --silent --no-audit --no-fund --no-save --prefix $@ @stoplight/spectral-cli@6.16.3 @redocly/cli@2.77.0 \
+	  openapi-typescript@7.13.0 typescript@5.9 @types/node@22
+	touch $@
+
+# Clients that generators make from the contract, unpatched, submit and poll every model. Needs node and npm.
+clients: .venv/dev .venv/clients .venv/npm
+	$(BIN)/python contracts/clients/check.py $(CLIENTS)
+
+.venv/clients: .venv/made
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet openapi-python-client==0.29.1 datamodel-code-generator==0.89.0 black ruff
 	touch $@
 
 # Requests per second, beside a bare Starlette app with the same validation. Needs wrk.

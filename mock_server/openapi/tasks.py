@@ -47,39 +47,50 @@ def queue_body(endpoint: Endpoint) -> Json:
 
 
 def _task_schemas(endpoint: Endpoint) -> Json:
-    """The ended task of a model on both protocols, and its status on the queue."""
+    """The ended task of a model on both protocols, and its status on the queue. Everything has a name of its own, so
+    that code generators need not make one up.
+    """
+    stem = component_name(endpoint)
     content = dict(endpoint.content_schema)
-    on_queue = endpoint.queue_content({name: schema.get("example", schema) for name, schema in content.items()})
-    queue_items = {name: content[name] if on_queue[name] == content[name] else STRING for name in content}
-    model = {"model": const(endpoint.model)}
-    codes = [row.code for row in endpoint.errors.codes]
+    on_queue = _queue_content(endpoint, content)
     error = error_object(endpoint)
+    codes = [row.code for row in endpoint.errors.codes]
     if codes:
         error["properties"]["code"] = {"type": "string", "examples": codes}
     request_id = {"request_id": {"type": "string", "minLength": 1}}
-    running = {
-        **request_id,
-        "status": {"type": "string", "enum": ["queued", "in_progress", "completed", "cancelled"]},
-        "progress": {"type": "number", "minimum": 0, "maximum": 1},
-        **model,
-    }
-    completed = {"output": _output(content), "usage": ref("Usage")}
+    progress = {"progress": {"type": "number", "minimum": 0, "maximum": 1}}
+    model, failed = {"model": const(endpoint.model)}, {"status": const("failed"), "error": ref(f"{stem}Error")}
+    standing = {"type": "string", "enum": ["queued", "in_progress", "completed", "cancelled"]}
+    completed = {"status": const("completed"), "usage": ref("Usage")}
     return {
-        "Completed": _task({**model, "status": const("completed"), **completed}, ["output", "usage"]),
-        "Failed": _task({**model, "status": const("failed"), "error": error}, ["error"]),
-        "QueueStatus": {"oneOf": [closed(running), closed({**running, "status": const("failed"), "error": error})]},
-        "QueueResult": {
-            "oneOf": [
-                closed({**request_id, "status": const("completed"), **completed, "output": _output(queue_items)}),
-                closed({**request_id, "status": const("failed"), "error": error}),
-                closed({**request_id, "status": const("cancelled")}),
-            ]
-        },
+        "Error": error,
+        "Content": closed(content),
+        "Output": _output(f"{stem}Content"),
+        "Completed": _task({**model, **completed, "output": _outputs(f"{stem}Output")}, ["output", "usage"]),
+        "Failed": _task({**model, **failed}, ["error"]),
+        "QueueContent": closed(on_queue),
+        "QueueOutput": _output(f"{stem}QueueContent"),
+        "QueueStanding": closed({**request_id, "status": standing, **progress, **model}),
+        "QueueFailing": closed({**request_id, **failed, **progress, **model}),
+        "QueueStatus": {"oneOf": [ref(f"{stem}QueueStanding"), ref(f"{stem}QueueFailing")]},
+        "QueueCompleted": closed({**request_id, **completed, "output": _outputs(f"{stem}QueueOutput")}),
+        "QueueFailed": closed({**request_id, **failed}),
+        "QueueResult": {"oneOf": [ref(f"{stem}QueueCompleted"), ref(f"{stem}QueueFailed"), ref("QueueCancelled")]},
     }
 
 
-def _output(content: Json) -> Json:
-    return listing(closed({"content": listing(closed(content), minItems=1)}), minItems=1)
+def _queue_content(endpoint: Endpoint, content: Json) -> Json:
+    """A content item's schemas as the queue has them: what it changes, it makes a string."""
+    changed = endpoint.queue_content(content)
+    return {name: schema if changed[name] == schema else STRING for name, schema in content.items()}
+
+
+def _output(content: str) -> Json:
+    return closed({"content": listing(ref(content), minItems=1)})
+
+
+def _outputs(output: str) -> Json:
+    return listing(ref(output), minItems=1)
 
 
 def _task(properties: Json, required: list[str]) -> Json:
