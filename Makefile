@@ -51,7 +51,8 @@ clients: .venv/dev .venv/clients .venv/npm
 
 .venv/clients: .venv/made
 	$(PYTHON) -m venv $@
-	$@/bin/python -m pip install --quiet openapi-python-client==0.29.1 datamodel-code-generator==0.89.0 black ruff
+	$@/bin/python -m pip install --quiet openapi-python-client==0.29.1 datamodel-code-generator==0.89.0 black ruff \
+	  openapi-generator-cli==7.26.0 urllib3 python-dateutil
 	touch $@
 
 # Requests per second, beside a bare Starlette app with the same validation. Needs wrk.

@@ -68,7 +68,39 @@ def typescript(folder: Path, url: str, examples: Path) -> None:
     run("node", "use.js", url, examples, cwd=folder)
 
 
-CLIENTS = {"datamodel": datamodel, "typescript": typescript, "python": python}
+def generator(folder: Path, url: str, examples: Path) -> None:
+    """A Python client by openapi-generator. Needs java."""
+    _generate("python", folder / "client", "--package-name", "kirin_generated")
+    shutil.copy(HERE / "use_generator.py", folder / "client" / "use.py")
+    run(TOOLS / "clients/bin/python", "use.py", url, examples, cwd=folder / "client")
+
+
+def fetch(folder: Path, url: str, examples: Path) -> None:
+    """A TypeScript client by openapi-generator. Needs java."""
+    _generate("typescript-fetch", folder / "client", "--additional-properties", "importFileExtension=.js")
+    shutil.copy(HERE / "use_fetch.ts", folder / "use.ts")
+    (folder / "package.json").write_text('{"type": "module"}')
+    (folder / "node_modules").symlink_to(TOOLS / "npm/node_modules")
+    strictly = ("--strict", "--target", "es2022", "--module", "nodenext", "--types", "node")
+    run(TOOLS / "npm/node_modules/.bin/tsc", *strictly, "use.ts", cwd=folder)
+    run("node", "use.js", url, examples, cwd=folder)
+
+
+def _generate(kind: str, out: Path, *more: str) -> None:
+    tool = TOOLS / "clients/bin/openapi-generator-cli"
+    command = [tool, "generate", "-i", CONTRACT, "-g", kind, "-o", out, *more]
+    ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if ended.returncode != 0 or "Exception" in ended.stdout + ended.stderr:
+        sys.exit(f"openapi-generator ended with {ended.returncode}:\n{(ended.stdout + ended.stderr)[-3000:]}")
+
+
+CLIENTS = {
+    "datamodel": datamodel,
+    "typescript": typescript,
+    "python": python,
+    "generator": generator,
+    "fetch": fetch,
+}
 
 
 def main() -> None:

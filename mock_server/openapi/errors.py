@@ -44,7 +44,7 @@ def _gateway(status: str, codes: tuple[int, ...], says: str, evidence: str) -> J
     code: Json = {"type": "integer", "enum": list(codes)}
     told = closed({"code": const(int(status)), "message": STRING, "error_code": code})
     return {
-        **closed({"status": told, "data": {"type": "null"}}),
+        **closed({"status": told, "data": {"type": ["object", "null"], "maxProperties": 0}}),
         "description": says,
         "x-evidence": evidence,
         "x-source": "wire#4",
