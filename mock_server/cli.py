@@ -94,6 +94,10 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
     server.add_argument("--dry-run", action="store_true", help="say how many calls it takes and what they would cost")
     server.add_argument("--max-calls", metavar="N", type=_count, help="make at most so many calls")
     server.add_argument("--max-cost", metavar="USD", type=_amount, help="spend at most so much, by assumed prices")
+    server.add_argument("--rate", metavar="N", type=_above_nothing, help="make at most so many calls a second")
+    server.add_argument(
+        "--min-coverage", metavar="PERCENT", type=_amount, help="fail when less of what was planned was exercised"
+    )
     for form in ("json", "junit", "html"):
         server.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
 
@@ -113,13 +117,20 @@ def _count(value: str) -> int:
     return int(value)
 
 
+def _above_nothing(value: str) -> float:
+    amount = _amount(value)
+    if amount == 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return amount
+
+
 def _amount(value: str) -> float:
     try:
         amount = float(value)
     except ValueError:
         amount = -1.0
     if not 0 <= amount <= 1e9:
-        raise argparse.ArgumentTypeError(f"must be an amount of USD, not {value!r}")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 on, not {value!r}")
     return amount
 
 

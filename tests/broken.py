@@ -28,7 +28,7 @@ PICTURE, NO_PICTURE = "accepts pictures up to each limit", "refuses pictures pas
 LIFE, FAILS, CANCEL = "lives as documented", "fails as documented", "is cancelled as observed"
 CALLS, UNIQUE, USERS = "calls back", "keeps external ids unique", "keeps users apart"
 KEY, ODD = "wants a key", "answers odd calls"
-FITS = "answers fit the contract"
+FITS, MONEY = "answers fit the contract", "charges as shown"
 
 
 @dataclass(frozen=True)
@@ -241,6 +241,39 @@ class Twice(Courier):
         return await super()._carry(url, delivery, body, now)
 
 
+class Reordering(Courier):
+    """Tells of the end first, and then of the start."""
+
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self._kept = {}
+
+    async def _carry(self, url, delivery, body, now):
+        from mock_server.callback import Outcome
+        from mock_server.task import Attempt
+
+        if delivery.task_id not in self._kept:
+            self._kept[delivery.task_id] = (url, delivery, body, now)
+            return Outcome(Attempt(now, 200, None, 0.0))
+        outcome = await super()._carry(url, delivery, body, now)
+        await super()._carry(*self._kept[delivery.task_id])
+        return outcome
+
+
+class NoRefunds:
+    """A balance that goes down with every submit and never up."""
+
+    def __init__(self):
+        self.lowest = None
+
+    def __call__(self, value):
+        from decimal import Decimal
+
+        shown = Decimal(value["data"]["available_balance"])
+        self.lowest = shown if self.lowest is None else min(self.lowest, shown) - 1
+        return {**value, "data": {**value["data"], "available_balance": str(self.lowest)}}
+
+
 class Unsigned(Courier):
     """Forgets to sign."""
 
@@ -408,6 +441,14 @@ MUTANTS = [
     Mutant("drops callbacks", T2V, CALLS, courier=Dropping),
     Mutant("tells of the end only", MASTER, CALLS, courier=OnlyTheEnd),
     Mutant("calls twice", MULTI, CALLS, courier=Twice),
+    Mutant("tells the end first", MASTER, CALLS, courier=Reordering),
+    Mutant("keeps the money of cancelled tasks", V3, MONEY, edit=on("/balance", NoRefunds())),
+    Mutant(
+        "charges nothing",
+        T2V,
+        MONEY,
+        edit=on("/balance", lambda v: {**v, "data": {**v["data"], "available_balance": "1.00"}}),
+    ),
     Mutant("does not sign", V3, CALLS, courier=Unsigned),
     Mutant("signs otherwise", V1_5, CALLS, courier=SignedOtherwise),
     Mutant("tells another story", T2V, CALLS, courier=OtherBody),

@@ -18,7 +18,7 @@ from mock_server.endpoints import discover
 from mock_server.verify.case import Case, Finding, Problem, Result
 from mock_server.verify.command import OWN_SECRET
 from mock_server.verify.judge import ContractJudge
-from mock_server.verify.run import FITS, all_cases, groups, plan, run, uncovered
+from mock_server.verify.run import FITS, Plan, all_cases, groups, plan, run, uncovered
 from mock_server.verify.target import Target
 from tests.broken import MUTANTS, BrokenServer
 
@@ -168,6 +168,26 @@ def test_a_server_that_cannot_be_steered_has_checks_not_exercised(capsys):
     assert "proves nothing" in told
 
 
+def test_the_same_seed_makes_the_same_calls():
+    """To the byte; callbacks apart, whose receivers have ports of their own."""
+    seen = []
+    for _ in range(2):
+        drawn = all_cases({"kirin_v3_i2v": ENDPOINTS["kirin_v3_i2v"]}, seed=3)
+        kept = [case for case in plan(drawn).cases if case.property not in {"calls back", "passes Schemathesis"}]
+        judge = ContractJudge(ENDPOINTS)
+        with MockServer() as server, Target(server.url, "sk-verify", "sk-other", "", None, judge) as target:
+            run(target, Plan(kept, []), judge, 3)
+            seen.append([(one.method, one.path, one.body) for one in target.exchanges])
+    assert seen[0] == seen[1]
+    assert len(seen[0]) > 300
+
+
+def test_coverage_can_be_asked_for(capsys):
+    assert main([*ONLY, "--min-coverage", "100"]) == 0
+    assert main([*ONLY, "--max-calls", "8", "--min-coverage", "100"]) == 1
+    assert "--min-coverage asks for 100 %" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -178,6 +198,7 @@ def test_a_server_that_cannot_be_steered_has_checks_not_exercised(capsys):
         (["verify", "server", "--depth", "bottomless"], "--depth"),
         (["verify", "server", "--max-calls", "0"], "--max-calls"),
         (["verify", "server", "--max-cost", "much"], "--max-cost"),
+        (["verify", "server", "--rate", "0"], "--rate"),
         (["verify", "replay", "none"], "none"),
     ],
 )

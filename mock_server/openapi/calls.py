@@ -84,7 +84,7 @@ def _submit(known: list[Endpoint]) -> Json:
             "submitTask", "Submit a task", "Answers with the task's id; the result comes by polling or by callback.",
             "generation", "observed", "wire#1",
         ),
-        "requestBody": _json_body({"anyOf": bodies}, examples),
+        "requestBody": _json_body({"oneOf": bodies}, examples),
         "responses": {"200": answer(ref("TaskMade"), "The task was made.", links=links), **refusals},
         "callbacks": {"taskStatus": {"{$request.body#/callback_url}": {"post": _callback()}}},
     }  # fmt: skip

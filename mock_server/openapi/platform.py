@@ -173,6 +173,8 @@ def _query(name: str, description: str, schema: Json) -> dict[str, Any]:
         "name": name,
         "in": "query",
         "required": False,
+        "style": "form",
+        "explode": False,
         "description": description,
         "schema": schema,
         "x-evidence": "observed",

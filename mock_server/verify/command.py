@@ -39,6 +39,8 @@ class Options:
     dry_run: bool = False
     max_calls: int | None = None
     max_cost: float | None = None
+    rate: float | None = None
+    min_coverage: float = 0.0
     json: str | None = None
     junit: str | None = None
     html: str | None = None
@@ -63,6 +65,7 @@ def verify_server(options: Options) -> int:
     judge = ContractJudge(endpoints)
     try:
         with open_target(options, judge) as target:
+            target.min_gap = 1 / options.rate if options.rate else 0.0
             result = run(target, planned, judge, options.seed)
     except Unreachable as error:
         print(f"kirin-mock: {error}", file=sys.stderr)
@@ -71,6 +74,10 @@ def verify_server(options: Options) -> int:
     for line in report.text(result, missing):
         print(line)
     _write(options, result, missing)
+    covered = 100 * len(result.covered) / (len(result.covered) + len(missing)) if result.covered else 0.0
+    if covered < options.min_coverage:
+        print(f"covered {covered:.1f} % of the contract; --min-coverage asks for {options.min_coverage:g} %")
+        return 1
     return 0 if result.clean else 1
 
 

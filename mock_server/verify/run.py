@@ -11,12 +11,12 @@ from mock_server.endpoint import Endpoint
 from mock_server.errors import UsageError
 from mock_server.verify.bodies import Bodies
 from mock_server.verify.case import Case, Finding, Problem, Result
-from mock_server.verify.checks import bounds, callbacks, gateway, images, life, rules, stock
+from mock_server.verify.checks import account, bounds, callbacks, gateway, images, life, rules, stock
 from mock_server.verify.checks.common import Material
 from mock_server.verify.judge import ContractJudge
 from mock_server.verify.target import BudgetSpent, NotExercised, Target
 
-CHECKS = (gateway, rules, bounds, images, life, callbacks, stock)
+CHECKS = (gateway, rules, bounds, images, life, account, callbacks, stock)
 DEPTHS = {"default": 1, "deep": 5}
 
 #: Answers are looked at by the contract whatever a case is about; what is wrong with them is found here.

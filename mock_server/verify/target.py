@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from mock_server.clock import pause, stopwatch
 from mock_server.contract import documented_body, wrapped_body
 from mock_server.endpoint import Endpoint
 
@@ -67,6 +68,8 @@ class Target:
     controlled: bool = False
     uncontrolled: str = "the target has no control API, so time cannot be moved"
     exchanges: list[Exchange] = field(default_factory=list)
+    min_gap: float = 0.0
+    _called_at: float = 0.0
     _names: Any = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -124,6 +127,9 @@ class Target:
         if self.max_calls is not None and self.calls >= self.max_calls:
             raise BudgetSpent
         self.calls += 1
+        if self.min_gap:
+            pause(max(0.0, self._called_at + self.min_gap - stopwatch()))
+            self._called_at = stopwatch()
         headers = {} if key is None else {"Authorization": f"Bearer {key or self.key}"}
         if content is None and body is not None:
             content = json.dumps(body).encode()

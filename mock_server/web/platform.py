@@ -39,7 +39,7 @@ class Platform:
     async def models(self, call: Call) -> Answer:
         """The models, filtered, a page at a time."""
         self._access.world(call)
-        query = dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
+        query = dict(parse_qsl(call.scope["query_string"].decode("latin-1"), keep_blank_values=True))
         page = _whole(query, "page", 1, 1_000_000)
         size = _whole(query, "page_size", 20, MAX_PAGE_SIZE)
         models = [listed(judge.endpoint) for judge in self._service.judges.values()]
