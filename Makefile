@@ -34,6 +34,7 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/kirin-mock contract --check
+	$(BIN)/kirin-mock contract --against contracts/released/openapi.json
 
 # The contract by the rules of two linters. Needs node and npm.
 lint-contract: .venv/npm

@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     contract.add_argument("--out", default="contracts", metavar="FOLDER", help="the folder; default contracts")
     contract.add_argument("--check", action="store_true", help="write nothing; exit 1 when they differ")
+    contract.add_argument("--against", metavar="FILE", help="write nothing; exit 1 when clients of FILE would break")
     contract.set_defaults(run=_contract)
 
     _add_verify(commands.add_parser("verify", help="prove a server against the contract", allow_abbrev=False))
@@ -170,8 +171,10 @@ def _demo(parsed: argparse.Namespace) -> int:
 
 
 def _contract(parsed: argparse.Namespace) -> int:
-    from mock_server.publish import publish
+    from mock_server.publish import compare, publish
 
+    if parsed.against is not None:
+        return compare(parsed.against)
     return publish(parsed.out, check=parsed.check)
 
 

@@ -11,6 +11,7 @@ from mock_server.endpoints import discover
 from mock_server.errors import UsageError
 from mock_server.ledger import ledger
 from mock_server.openapi import document
+from mock_server.openapi.changes import breaking_changes
 
 
 def generated() -> dict[str, bytes]:
@@ -40,3 +41,17 @@ def publish(out: str, *, check: bool) -> int:
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written to: {error.strerror or error}") from None
     return 0
+
+
+def compare(released: str) -> int:
+    """Say what the contract breaks for the clients of a released one; 1 when it breaks anything."""
+    try:
+        old = orjson.loads(Path(released).read_bytes())
+        found = list(breaking_changes(old, document(discover())))
+    except OSError as error:
+        raise UsageError(f"--against {released} cannot be read: {error.strerror or error}") from None
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        raise UsageError(f"--against {released} is no OpenAPI document in JSON") from None
+    for change in found:
+        print(f"breaks clients: {change}", file=sys.stderr)
+    return 1 if found else 0
