@@ -121,7 +121,8 @@ def open_target(options: Options, judge: ContractJudge) -> Iterator[Target]:
         return
     from mock_server.testing.server import MockServer
 
-    logging.getLogger("kirin-mock").setLevel(logging.CRITICAL)  # callbacks to nowhere are part of the plan
+    for name in ("kirin-mock", "uvicorn"):  # callbacks to nowhere and broken requests are part of the plan
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with (
         MockServer(callback_secret=[OWN_SECRET], api_key=[options.key, options.other_key]) as server,
         Target(server.url, options.key, options.other_key, OWN_SECRET, options.max_calls, judge) as target,
