@@ -20,7 +20,8 @@ from mock_server.verify.command import OWN_SECRET
 from mock_server.verify.judge import ContractJudge
 from mock_server.verify.run import FITS, Plan, all_cases, groups, plan, run, uncovered
 from mock_server.verify.target import Target
-from tests.broken import MUTANTS, BrokenServer
+from tests.broken import BrokenServer
+from tests.mutants import MUTANTS
 
 ENDPOINTS = discover()
 
