@@ -67,12 +67,14 @@ def spec(endpoint: Endpoint, base_url: str) -> dict[str, Any]:
 
 def _tree(properties: Json, required: Any, example: Any, prefix: str) -> list[dict[str, Any]]:
     return [
-        _node(name, schema, name in required, example.get(name) if isinstance(example, Mapping) else None, prefix)
+        _node(
+            name, schema, example.get(name) if isinstance(example, Mapping) else None, prefix, required=name in required
+        )
         for name, schema in properties.items()
     ]
 
 
-def _node(name: str, schema: Json, required: bool, example: Any, prefix: str) -> dict[str, Any]:  # noqa: FBT001
+def _node(name: str, schema: Json, example: Any, prefix: str, *, required: bool) -> dict[str, Any]:
     path, inside, inner = f"{prefix}{name}", schema, example
     if "items" in schema:
         path, inside = f"{path}[]", schema["items"]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from mock_server.endpoint import failed_body
 from mock_server.errors import GatewayError, Trouble
-from mock_server.limits import Allowance, RateLimit, whole_seconds
+from mock_server.limits import Allowance, RateLimit, Window, whole_seconds
 from mock_server.service import Service
 from mock_server.web.http import Call, Headers, Refused, bearer, json_answer
 from mock_server.world import World
@@ -29,23 +29,13 @@ class Access:
             raise GatewayError(Trouble.UNAUTHENTICATED, told)
         world = call.world = self._service.world(key)
         if world.window is not None:
-            self._take(call, world)
+            _take(call, world, world.window)
         return world
 
     def known_world(self, call: Call) -> World | None:
         """The world of a call that is answered without one, for the journal."""
         key = bearer(call)
         return self._service.worlds.get(key) if key is not None else None
-
-    def _take(self, call: Call, world: World) -> None:
-        assert world.window is not None  # noqa: S101 - for the type checker
-        allowance = world.window.take(world.clock.now())
-        limit = world.window.limit
-        call.headers += _rate_headers(limit, allowance, world)
-        if not allowance.allowed:
-            wait = str(whole_seconds(world.clock.outside(allowance.reset_after)))
-            message = f"{limit.count} calls in {limit.period} s are allowed; the next window begins in {wait} s"
-            raise GatewayError(Trouble.RATE_LIMITED, message, headers={"retry-after": wait})
 
     def refused(self, model: str | None, refusal: GatewayError) -> Exception:
         """The refusal of a call that names ``model``, in that model's words if it has any for a missing key."""
@@ -56,6 +46,16 @@ class Access:
         answer = json_answer(failed_body(judge.endpoint, code, refusal.message), 401)
         answer.note = f"{model} {code}: {refusal.message}"
         return Refused(answer)
+
+
+def _take(call: Call, world: World, window: Window) -> None:
+    """Count one call. Raises GatewayError when it is one too many."""
+    allowance, limit = window.take(world.clock.now()), window.limit
+    call.headers += _rate_headers(limit, allowance, world)
+    if not allowance.allowed:
+        wait = str(whole_seconds(world.clock.outside(allowance.reset_after)))
+        message = f"{limit.count} calls in {limit.period} s are allowed; the next window begins in {wait} s"
+        raise GatewayError(Trouble.RATE_LIMITED, message, headers={"retry-after": wait})
 
 
 def _rate_headers(limit: RateLimit, allowance: Allowance, world: World) -> Headers:
