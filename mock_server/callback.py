@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from secrets import token_hex
 
-from mock_server.clock import moment, stopwatch
+from mock_server.clock import stopwatch
+from mock_server.faults.base import CallbackFault, chances
+from mock_server.moments import moment
 from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
 from mock_server.task import Attempt, Delivery, DeliveryState, Task
 
@@ -87,15 +89,39 @@ class Courier:
 
     async def carry(self, task: Task, delivery: Delivery, body: bytes, now: float) -> Outcome:
         """Make one attempt. Never raises for what the other side does."""
+        faults = faults_of(task, delivery)
+        if faults:
+            return await self._carry_badly(task, delivery, body, now, faults)
         self.under_way[delivery.id] = task.world
         try:
             return await self._carry(task.callback_url or "", delivery, body, now)
         finally:
             self.under_way.pop(delivery.id, None)
 
+    async def _carry_badly(
+        self, task: Task, delivery: Delivery, body: bytes, now: float, faults: Sequence[CallbackFault]
+    ) -> Outcome:
+        for fault in faults:
+            body = fault.body(body)
+        headers = self.headers(delivery.id, max(now - sum(fault.stale_by for fault in faults), 0), body)
+        for fault in faults:
+            headers = fault.signed(headers)
+        named = ", ".join(fault.fault for fault in faults)
+        if any(fault.dropped for fault in faults):
+            lost = Attempt(now, None, "lost on its way, as its scenario says", 0.0, headers, fault=named)
+            return Outcome(lost)
+        self.under_way[delivery.id] = task.world
+        try:
+            outcome = await self._post(task.callback_url or "", headers, body, now)
+        finally:
+            self.under_way.pop(delivery.id, None)
+        return replace(outcome, attempt=replace(outcome.attempt, fault=named))
+
     async def _carry(self, url: str, delivery: Delivery, body: bytes, now: float) -> Outcome:
+        return await self._post(url, self.headers(delivery.id, now, body), body, now)
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes, now: float) -> Outcome:
         began = stopwatch()
-        headers = self.headers(delivery.id, now, body)
 
         def attempt(status: int | None, error: str | None, answer: bytes = b"") -> Attempt:
             shown = answer[:MAX_SHOWN].decode("utf-8", "replace")
@@ -117,6 +143,18 @@ class Courier:
             return Outcome(attempt(None, str(error)))
         wait = _seconds_asked(answer.headers.get("retry-after"), now) if answer.status in {429, 503} else 0.0
         return Outcome(attempt(answer.status, None, answer.body or b""), wait=wait)
+
+
+def faults_of(task: Task, delivery: Delivery) -> list[CallbackFault]:
+    """What a task's scenario does to the next attempt at a delivery."""
+    if task.scenario is None:
+        return []
+    attempts = len(delivery.attempts)
+    return [
+        fault
+        for place, fault in task.scenario.callback_faults
+        if fault.hits(delivery.status, attempts, chances(task.id, delivery.id, delivery.number, attempts, place))
+    ]
 
 
 def after_attempt(delivery: Delivery, outcome: Outcome) -> Delivery:

@@ -71,8 +71,39 @@ def _parser() -> argparse.ArgumentParser:
     contract.add_argument("--against", metavar="FILE", help="write nothing; exit 1 when clients of FILE would break")
     contract.set_defaults(run=_contract)
 
+    replay = commands.add_parser(
+        "replay",
+        help="play an exported history again",
+        description="Play what GET /_mock/history gave on a fresh server, and compare every answer.",
+        allow_abbrev=False,
+    )
+    replay.add_argument("file", metavar="FILE", help="the exported history")
+    replay.add_argument(
+        "--key", dest="keys", metavar="KEY", action="append", default=[], help="an API key that was used (repeatable)"
+    )
+    replay.set_defaults(run=_replay)
+
+    _add_scenarios(commands.add_parser("scenarios", help="check scenario files, show the library", allow_abbrev=False))
     _add_verify(commands.add_parser("verify", help="prove a server against the contract", allow_abbrev=False))
     return parser
+
+
+def _add_scenarios(scenarios: argparse.ArgumentParser) -> None:
+    kinds = scenarios.add_subparsers(title="what", metavar="WHAT", required=True)
+    check = kinds.add_parser(
+        "check",
+        help="read files as the server would, and warn about what cannot work",
+        description="Check scenario files or folders. 0: all well or warnings only, 1: a mistake.",
+        allow_abbrev=False,
+    )
+    check.add_argument("paths", metavar="FILE", nargs="+", help="a file or a folder, as for serve --scenarios")
+    check.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    check.set_defaults(run=lambda parsed: _scenarios("check", parsed.paths, parsed.strict))
+    listing = kinds.add_parser("list", help="the library: names and stories", allow_abbrev=False)
+    listing.set_defaults(run=lambda _: _scenarios("listing"))
+    show = kinds.add_parser("show", help="one scenario of the library as a file has it", allow_abbrev=False)
+    show.add_argument("name", metavar="NAME")
+    show.set_defaults(run=lambda parsed: _scenarios("show", parsed.name))
 
 
 def _add_verify(verify: argparse.ArgumentParser) -> None:
@@ -176,6 +207,19 @@ def _contract(parsed: argparse.Namespace) -> int:
     if parsed.against is not None:
         return compare(parsed.against)
     return publish(parsed.out, check=parsed.check)
+
+
+def _replay(parsed: argparse.Namespace) -> int:
+    from mock_server.replaying import replay
+
+    return replay(parsed.file, parsed.keys)
+
+
+def _scenarios(what: str, *arguments: Any) -> int:
+    from mock_server import scenario_command
+
+    run: Callable[..., int] = getattr(scenario_command, what)
+    return run(*arguments)
 
 
 def _verify_server(parsed: argparse.Namespace) -> int:

@@ -269,6 +269,13 @@ def shape_example(shape: Shape | str, model: str) -> str:
     }[shape]
 
 
+def bare_params(endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The bare parameters of a body in any of its shapes, right or wrong; an empty object where it has none."""
+    if "input" in body:
+        return _inside(body, _WRAPPED_PREFIX)
+    return _inside(body, ["data"] if endpoint.shape == "data" else [])
+
+
 def _inside(body: Any, prefix: Path) -> dict[str, Any]:
     """The bare parameters, or an empty object where the body has none."""
     if not prefix:

@@ -81,7 +81,8 @@ class ContentOf(Protocol):
 @dataclass(frozen=True)
 class Endpoint:
     """All that makes one model different from another. ``example`` is a set of parameters that shows what it is for,
-    ``queue_content`` a content item as the queue protocol has it.
+    ``queue_content`` a content item as the queue protocol has it; ``foresee`` says whether a task is bound to fail, and
+    ``foreseen`` with which codes, each with what makes it.
     """
 
     model: str
@@ -97,6 +98,7 @@ class Endpoint:
     clip: Callable[[Json, Pictures], ClipFormat]
     images: tuple[ImageParameter, ...] = ()
     foresee: Callable[[Json, Pictures], Failure | None] = lambda _params, _pictures: None
+    foreseen: tuple[tuple[str, str], ...] = ()
     example: Json = field(default_factory=dict)
     queue_content: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item
     facts: tuple[tuple[str, str, Evidence], ...] = ()

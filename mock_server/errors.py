@@ -82,6 +82,15 @@ class TaskRejected(Exception):
         super().__init__(self.message)
 
 
+class ScenarioRefused(Exception):
+    """A submit that a scenario refuses with a code, whatever is right about it."""
+
+    def __init__(self, scenario: str, code: str, message: str | None) -> None:
+        super().__init__(f"scenario {scenario} refuses with {code}")
+        self.code = code
+        self.message = message
+
+
 class UsageError(Exception):
     """A wrong flag, file or environment: one clear line for the person who started the program."""
 

@@ -23,13 +23,15 @@ OVERHEAD = 600
 
 
 class Exchange(NamedTuple):
-    """One call. ``number`` counts the calls of a world from 1, ``order`` those of all worlds; ``kept`` is the memory it
-    takes, nearly.
+    """One call. ``number`` counts the calls of a world from 1, ``order`` those of all worlds. ``at`` is the moment it
+    was served, after whatever kept it waiting since it ``arrived_at``; ``status`` is 0 when nothing was answered;
+    ``kept`` is the memory it takes, nearly.
     """
 
     number: int
     order: int
     at: float
+    arrived_at: float
     elapsed: float
     request_id: bytes
     method: str
@@ -45,6 +47,7 @@ class Exchange(NamedTuple):
     task_id: str | None
     violations: Sequence[Violation]
     note: str
+    fault: str | None
     kept: int
 
     @property
@@ -65,16 +68,17 @@ class Exchange(NamedTuple):
             "headers": safe_headers(_pairs(self.headers)),
             "body": _shown_body(self.body, self.size),
             "size": self.size,
-            "status": self.status,
+            "status": self.status or None,
             "answer": _shown_body(self.answer, self.answer_size),
             "model": self.model,
             "task": self.task_id,
-            "verdict": "refused" if self.status >= 400 else "accepted",
+            "verdict": "refused" if self.status >= 400 else "accepted" if self.status else "lost",
             "violations": [
                 {"path": one.path, "rule": one.rule, "mistake": one.mistake, "message": one.message}
                 for one in self.violations
             ],
             "note": self.note,
+            "fault": self.fault,
         }
 
 

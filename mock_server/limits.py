@@ -19,6 +19,10 @@ class RateLimit:
     count: int
     period: int
 
+    def __str__(self) -> str:
+        unit = next(name for name, period in _PERIODS.items() if period == self.period)
+        return f"{self.count}/{unit}"
+
     @classmethod
     def parse(cls, text: str) -> RateLimit:
         """``10/s``, ``100/min`` or ``5/h``. Raises ValueError."""

@@ -12,13 +12,21 @@ from mock_server.errors import UsageError
 from mock_server.ledger import ledger
 from mock_server.openapi import document
 from mock_server.openapi.changes import breaking_changes
+from mock_server.scenarios.reading import json_schema
+from mock_server.ways import page
 
 
 def generated() -> dict[str, bytes]:
     """The generated files by name."""
     endpoints = discover()
     contract = orjson.dumps(document(endpoints), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return {"openapi.json": contract, "ledger.md": ledger(endpoints).encode()}
+    schema = orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return {
+        "openapi.json": contract,
+        "ledger.md": ledger(endpoints).encode(),
+        "errors.md": page(endpoints).encode(),
+        "scenarios.schema.json": schema,
+    }
 
 
 def publish(out: str, *, check: bool) -> int:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from mock_server.callback import Courier, after_attempt, after_replay
-from mock_server.clock import Clock, moment
+from mock_server.clock import Clock
+from mock_server.moments import moment
 from mock_server.stores import Store
 from mock_server.task import Delivery, DeliveryState, Task
 
@@ -85,8 +86,10 @@ class Scheduler:
                 await self._send_due()
                 while self._under_way:
                     await asyncio.wait(set(self._under_way))
-                due = await self._store.next_due()
-                if due is None or due > target or self._stopped:
+                await self._clock.settle()
+                moments = (await self._store.next_due(), self._clock.next_wake())
+                due = min((one for one in moments if one is not None), default=target + 1)
+                if due > target or self._stopped:
                     break
                 self._clock.move_to(due)
             self._clock.move_to(target)
@@ -100,6 +103,13 @@ class Scheduler:
             task = await self._store.get(delivery.task_id)
             if task is not None and task.callback_url is not None:
                 self._begin(task, replace(delivery, state=DeliveryState.OWED))
+
+    async def tell(self, task: Task) -> None:
+        """Attempt what is due of one task's news; returns when that has been attempted."""
+        await self._send_due()
+        attempts = {attempt for attempt, delivery in self._under_way.items() if delivery.task_id == task.id}
+        if attempts:
+            await asyncio.wait(attempts)
 
     def _begin(self, task: Task, claimed: Delivery) -> asyncio.Task[None]:
         """Begin an attempt at a delivery that was claimed; ``claimed`` is how it stood before that.

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from mock_server import scenario
 from mock_server.account import CURRENCY, Account, money
 from mock_server.callback import Courier
 from mock_server.clock import Clock
 from mock_server.contract import Judge
+from mock_server.course import Draw, Profile, course_of, timeline
 from mock_server.endpoint import Endpoint
-from mock_server.errors import GatewayError, TaskRejected, Trouble
-from mock_server.gallery import Fetch, Gallery
-from mock_server.images import Picture
+from mock_server.errors import GatewayError, ScenarioRefused, TaskRejected, Trouble
+from mock_server.gallery import Fetch, Gallery, Visit
 from mock_server.journal import Journal
 from mock_server.limits import RateLimit, Window, whole_seconds
 from mock_server.prices import cost_of, discount
-from mock_server.scenario import Draw, Profile
+from mock_server.scenarios.choice import Choice
+from mock_server.scenarios.model import Effects, Scenario
 from mock_server.scheduler import Scheduler
 from mock_server.stores import DuplicateExternalId, Store
-from mock_server.task import Task, news_of
+from mock_server.task import Delivery, Task, news_of
 from mock_server.timeline import Failure, Snapshot, Status, Timeline
 from mock_server.world import World
 
@@ -59,6 +60,29 @@ class Parts:
     rate_limit: RateLimit | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What an acceptable body says, and how its sender addressed this server."""
+
+    endpoint: Endpoint
+    params: Mapping[str, Any]
+    visit: Visit | None
+    metadata: Mapping[str, Any]
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One control call that changed something: its place among all calls, whose world it was for, None for all."""
+
+    order: int
+    at: float
+    key: str | None
+    method: str
+    path: str
+    body: Any
+
+
 class Service:
     """The platform itself."""
 
@@ -69,6 +93,10 @@ class Service:
         self._world_of: dict[str, World] = {}
         #: The calls that belong to no world.
         self.strangers = Journal(parts.journal_size)
+        #: Counts the calls of all worlds, and the deeds.
+        self.order = 0
+        #: What was done to the worlds from outside of them, the latest of it.
+        self.deeds: deque[Deed] = deque(maxlen=parts.journal_size)
 
     def world(self, key: str) -> World:
         """The world of an API key, made on first use."""
@@ -99,29 +127,55 @@ class Service:
             raise GatewayError(Trouble.NOT_FOUND, f"model {model[:60]!r} is not served here; it is one of {known}")
         return judge.endpoint
 
-    async def submit(self, world: World, model: str, body: Mapping[str, Any], fetch: Fetch, base_url: str) -> Task:
-        """Judge a body that names ``model``, charge for its task and make it.
+    async def submit(
+        self,
+        world: World,
+        model: str,
+        body: Mapping[str, Any],
+        fetch: Fetch,
+        base_url: str,
+        at: float,
+        choice: Choice | None = None,
+    ) -> Task:
+        """Judge a body that names ``model``, charge for its task and make it, as of the moment ``at``.
 
-        Raises TaskRejected with all its mistakes, or GatewayError for a taken ``external_task_id``, a balance that is
-        used up, or too many running tasks.
+        Raises TaskRejected with all its mistakes, ScenarioRefused, or GatewayError for a taken ``external_task_id``, a
+        balance that is used up, or too many running tasks.
         """
-        judge, key = self.judges[model], world.key
-        reading = judge.read(body)
-        endpoint, params, violations = judge.endpoint, reading.params, reading.violations
-        pictures: dict[str, Picture] = {}
-        if endpoint.images:
-            visit = await self._parts.gallery.visit(endpoint, params, fetch)
-            params, pictures, violations = visit.params, visit.pictures, violations + visit.violations
-        if violations:
-            raise TaskRejected(violations)
-        world = self.world(key)  # another one, if there was a reset while images were fetched
-        external_id = params.get("external_task_id")
+        scenario, key = choice.scenario if choice is not None else None, world.key
+        submitted = await self._judged(model, body, fetch, base_url)
+        if scenario is not None and scenario.task.refuse is not None:
+            raise ScenarioRefused(scenario.name, scenario.task.refuse, scenario.task.message)
+        if self.worlds.get(key) is not world:  # there was a reset while images were fetched
+            world = self.world(key)
+            at = world.clock.now()
+        external_id = submitted.params.get("external_task_id")
         if external_id is not None and await world.store.get(external_id) is not None:
             raise _duplicate(external_id)
-        task = self._task(world, endpoint, params, pictures, reading.metadata, base_url)
+        task = self._task(world, submitted, at, scenario)
         _require_means(world, task)
+        if submitted.visit is not None:
+            self._parts.gallery.keep(submitted.visit)
+        if choice is not None:
+            world.tally.explain(task.id, choice)
+        await self._keep(world, task)
+        return task
+
+    async def _judged(self, model: str, body: Mapping[str, Any], fetch: Fetch, base_url: str) -> Submitted:
+        """What an acceptable body says. Raises TaskRejected."""
+        judge = self.judges[model]
+        reading = judge.read(body)
+        endpoint, params, violations = judge.endpoint, reading.params, reading.violations
+        visit: Visit | None = None
         if endpoint.images:
-            self._parts.gallery.keep(visit)
+            visit = await self._parts.gallery.visit(endpoint, params, fetch)
+            params, violations = visit.params, violations + visit.violations
+        if violations:
+            raise TaskRejected(violations)
+        return Submitted(endpoint, params, visit, reading.metadata, base_url)
+
+    async def _keep(self, world: World, task: Task) -> None:
+        """Charge for a new task and store it, with what it owes. Raises GatewayError."""
         # Named and paid before anything is awaited, so that no two tasks get the same name or the same money.
         world.submitted += 1
         world.account.charge(task.id, Decimal(task.cost), task.timeline)
@@ -132,24 +186,39 @@ class Service:
             raise _duplicate(task.external_id or "") from None
         self._world_of[task.id] = world
         if owed:
-            world.scheduler.wake()
-        return task
+            await self._begin_telling(world, task, owed)
 
-    def _task(
-        self,
-        world: World,
-        endpoint: Endpoint,
-        params: Mapping[str, Any],
-        pictures: Mapping[str, Any],
-        metadata: Mapping[str, Any],
-        base_url: str,
-    ) -> Task:
-        parts, now = self._parts, world.clock.now()
+    async def _begin_telling(self, world: World, task: Task, owed: Sequence[Delivery]) -> None:
+        """See to the news of a new task; what comes before the submit's answer is told now."""
+        if any(delivery.due_at < delivery.tells_of for delivery in owed):
+            await world.scheduler.tell(task)
+        world.scheduler.wake()
+
+    def _task(self, world: World, submitted: Submitted, at: float, scenario: Scenario | None) -> Task:
+        parts, endpoint, params = self._parts, submitted.endpoint, submitted.params
         task_id = world.name("", world.submitted)
-        draw = Draw.of(parts.seed, task_id)
-        timeline = scenario.timeline(parts.profile, draw, now, effort(params), endpoint.foresee(params, pictures))
-        cost = cost_of(endpoint.model, params)
-        return Task(task_id, world.key, endpoint.model, params, pictures, metadata, now, timeline, cost, base_url)
+        pictures = submitted.visit.pictures if submitted.visit is not None else {}
+        foreseen = endpoint.foresee(params, pictures)
+        course = course_of(parts.profile, Draw.of(parts.seed, task_id), effort(params), foreseen)
+        if scenario is not None:
+            failure = self._failing(endpoint.model, scenario.task)
+            course = scenario.task.course(course, failure, parts.seed, task_id, scenario.name)
+        return Task(
+            id=task_id,
+            world=world.key,
+            model=endpoint.model,
+            params=params,
+            pictures=pictures,
+            metadata=submitted.metadata,
+            created_at=at,
+            timeline=timeline(course, at),
+            cost=cost_of(endpoint.model, params),
+            base_url=submitted.base_url,
+            scenario=scenario,
+        )
+
+    def _failing(self, model: str, effects: Effects) -> Failure | None:
+        return None if effects.fail is None else self._failure(model, "fail", effects.fail, effects.message)
 
     async def find(self, world: World, task_id: str, model: str | None = None) -> Task:
         """A world's task by its id or external id, and by its model where one is given. Raises GatewayError."""
@@ -172,20 +241,27 @@ class Service:
         return world, await self.find(world, task_id)
 
     async def steer(
-        self, world: World, task: Task, action: str, code: str | None = None, message: str | None = None
+        self,
+        world: World,
+        task: Task,
+        action: str,
+        code: str | None = None,
+        message: str | None = None,
+        at: float | None = None,
     ) -> Task:
         """Complete, fail, cancel, hold or release a task that has not ended. Raises GatewayError when it has.
 
-        ``code`` and ``message`` are those of a failure; without them its model's own are taken.
+        ``code`` and ``message`` are those of a failure; without them its model's own are taken. ``at`` is now unless
+        told.
         """
         current = await world.store.get(task.id)
         if current is None:
             raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} is gone; the server was reset")
-        task, now = current, world.clock.now()
+        task, now = current, world.clock.now() if at is None else at
         if task.at(now).final:
             told = f"task {task.id} is already {task.at(now).status}; what is final does not change"
             raise GatewayError(Trouble.ALREADY_FINISHED, told)
-        failure = self._failure(task, action, code, message)
+        failure = self._failure(task.model, action, code, message)
         steered = replace(task, timeline=MOVES[action](task.timeline, now, failure))
         told_before = await world.store.deliveries(task.id)
         await world.store.replace(steered, news_of(steered, told_before, since=now))
@@ -194,9 +270,9 @@ class Service:
         world.scheduler.wake()
         return steered
 
-    def _failure(self, task: Task, action: str, code: str | None, message: str | None) -> Failure:
-        table = self._parts.endpoints[task.model].errors
-        code = code or table.generation_failed
+    def _failure(self, model: str, action: str, code: str | None, message: str | None) -> Failure:
+        table = self._parts.endpoints[model].errors
+        code = table.generation_failed if code in {None, "own"} else str(code)
         meaning = next((row.meaning for row in table.codes if row.code == code), "generation failed")
         return Failure(code, message or ("the task was cancelled" if action == "cancel" else meaning))
 
@@ -212,10 +288,16 @@ class Service:
         ended = [world for world in self.worlds.values() if key in {None, world.key}]
         self.worlds = {name: world for name, world in self.worlds.items() if world not in ended}
         self._world_of = {task_id: world for task_id, world in self._world_of.items() if world not in ended}
+        self.deeds = deque((deed for deed in self.deeds if key not in {None, deed.key}), self.deeds.maxlen)
         if key is None:
             self._parts.gallery.clear()
             self.strangers.clear()
         return ended
+
+    def note(self, at: float, key: str | None, method: str, path: str, body: Any) -> None:
+        """Remember a control call that changed something."""
+        self.order += 1
+        self.deeds.append(Deed(self.order, at, key, method, path, body))
 
     async def stop(self) -> None:
         """End everything that is under way."""
@@ -271,10 +353,24 @@ def answer(endpoint: Endpoint, task: Task, snapshot: Snapshot, base_url: str) ->
     elif snapshot.failure is not None:
         body["error"] = endpoint.errors.body(snapshot.failure.code, snapshot.failure.message)
     body["metadata"] = task.metadata
-    return body
+    return body if task.scenario is None else shown_otherwise(task.scenario, snapshot, body)
+
+
+def shown_otherwise(scenario: Scenario, snapshot: Snapshot, body: dict[str, Any]) -> dict[str, Any]:
+    """An answer about a task, with what its scenario says in other words, or beside it."""
+    effects = scenario.task
+    if effects.status_word is not None and not snapshot.final:
+        body["status"] = effects.status_word
+    return {**body, **effects.fields}
 
 
 def result(endpoint: Endpoint, task: Task, base_url: str) -> dict[str, Any]:
     """``output`` and ``usage`` of a completed task."""
-    content = endpoint.content(task.params, task.id, f"{base_url}/media/{task.id}/0.mp4")
-    return {"output": [{"content": [content]}], "usage": {"cost": task.cost, "discount": discount()}}
+    outputs = [
+        {"content": [endpoint.content(task.params, task.id, f"{base_url}/media/{task.id}/{place}.mp4")]}
+        for place in range(task.videos)
+    ]
+    made: dict[str, Any] = {"output": outputs, "usage": {"cost": task.cost, "discount": discount()}}
+    if task.scenario is not None and task.scenario.task.output == "missing":
+        del made["output"]
+    return made

@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from mock_server.callback import secret_key
 from mock_server.clock import MANUAL, Pace
+from mock_server.course import Profile
 from mock_server.errors import UsageError
 from mock_server.limits import RateLimit
-from mock_server.scenario import Profile
 from mock_server.wording import nearest
 
 ENVIRONMENT_PREFIX = "KIRIN_MOCK_"
@@ -136,6 +136,10 @@ class Settings(BaseModel):
         False, description="whether Forwarded and X-Forwarded-* headers say how clients address this server"
     )
     journal_size: int = Field(2_000, ge=0, le=1_000_000, description="calls of a key to remember for /_mock/requests")
+    scenarios: str | None = Field(None, description="file or folder of scenarios, read again when it changes")
+    max_hold: float = Field(
+        30.0, gt=0, le=3600, description="real seconds a call may wait for a manual clock to move", allow_inf_nan=False
+    )
     log_format: Literal["text", "json", "off"] = Field("text", description="how calls are logged: text, json or off")
     media_dir: str | None = Field(None, description="folder to keep rendered videos in; by default a temporary one")
     max_body: int = Field(160, ge=1, le=4096, description="largest request body in MiB")

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from mock_server.faults.base import Telling
 from mock_server.images import Picture
+from mock_server.moments import moment
+from mock_server.scenarios.model import Scenario
 from mock_server.timeline import Snapshot, Status, Timeline
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """One accepted request. ``params`` holds short descriptions in place of base64 images; the images themselves are
-    in ``pictures`` by parameter path. ``base_url`` is how the submitting client addressed this server.
+    in ``pictures`` by parameter path. ``base_url`` is how the submitting client addressed this server,
+    and ``scenario`` what else was decided about it.
     """
 
     id: str
@@ -28,6 +32,7 @@ class Task:
     timeline: Timeline
     cost: str
     base_url: str
+    scenario: Scenario | None = None
 
     @property
     def external_id(self) -> str | None:
@@ -38,6 +43,14 @@ class Task:
     def callback_url(self) -> str | None:
         """Where news of this task is to be posted, if anywhere."""
         return self.params.get("callback_url")
+
+    @property
+    def videos(self) -> int:
+        """How many videos it makes: one, unless a scenario says otherwise."""
+        wanted = self.scenario.task.output if self.scenario is not None else None
+        if wanted is None:
+            return 1
+        return wanted if isinstance(wanted, int) else 0
 
     def at(self, now: float) -> Snapshot:
         """The state at ``now``."""
@@ -58,7 +71,7 @@ class DeliveryState(StrEnum):
 class Attempt:
     """One try at a delivery: ``status`` and the beginning of the ``answer`` when the receiver answered, else ``error``;
     ``elapsed`` in real seconds. ``headers`` are those sent, signature included; ``next_at`` is when the next try is
-    due, if there is to be one.
+    due, if there is to be one, and ``fault`` what a scenario did to this one.
     """
 
     at: float
@@ -68,6 +81,7 @@ class Attempt:
     headers: Mapping[str, str] = field(default_factory=dict)
     answer: str = ""
     next_at: float | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +110,16 @@ def news_of(task: Task, told: Sequence[Delivery] = (), since: float = float("-in
     if task.callback_url is None:
         return []
     news = [one for one in told if one.tells_of < since or one.attempts or one.state is not DeliveryState.OWED]
-    for change in task.timeline.changes():
-        if change.at < since or any(one.tells_of == change.at and one.status is change.status for one in news):
-            continue
-        told_of = f"{task.id}/{len(news)}/{change.status}/{change.at}"
-        name = hashlib.blake2b(told_of.encode(), digest_size=12).hexdigest()
-        news.append(Delivery(f"msg_{name}", task.id, len(news), change.status, change.at, change.at))
+    known = {(one.tells_of, one.status) for one in news}
+    ahead = [one for one in task.timeline.changes() if one.at >= since and (one.at, one.status) not in known]
+    tellings = [Telling(len(news) + place, one.status, one.at, one.at) for place, one in enumerate(ahead)]
+    if task.scenario is not None:
+        for _, fault in task.scenario.callback_faults:
+            tellings = fault.planned(tellings, task.created_at)
+        tellings.sort(key=lambda telling: telling.due_at)
+    for telling in tellings:
+        told_of = f"{task.id}/{telling.place}/{telling.status}/{telling.tells_of}"
+        name = f"msg_{hashlib.blake2b(told_of.encode(), digest_size=12).hexdigest()}"
+        status = Status(telling.status)
+        news.append(Delivery(name, task.id, len(news), status, telling.tells_of, moment(telling.due_at)))
     return news

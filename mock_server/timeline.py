@@ -122,9 +122,9 @@ class Timeline:
         return Timeline((*self._past(now), Frame(now, status, progress)), failure)
 
     def hold(self, now: float) -> Timeline:
-        """The same past, and from ``now`` on no change; a held timeline stays as it is."""
+        """The same past, and from ``now`` on no change; a timeline that is held by then stays as it is."""
         if self.held:
-            return self
+            return self if self.frames[-1].at <= now else self.release(now).hold(now)
         current = self._frame(now)
         still = Frame(now, current.status, current.progress_at(now))
         ahead = tuple(replace(frame, at=round(frame.at - now, 6)) for frame in self.frames if frame.at > now)
@@ -132,8 +132,11 @@ class Timeline:
         return Timeline((*self._past(now), still), self.failure, (resumed, *ahead))
 
     def release(self, now: float) -> Timeline:
-        """What was ahead at the hold follows from ``now`` on; a timeline that is not held stays as it is."""
+        """What was ahead at the hold follows from ``now`` on, or from the hold if that is still to come; a timeline
+        that is not held stays as it is.
+        """
         if not self.held:
             return self
-        ahead = tuple(replace(frame, at=round(frame.at + now, 6)) for frame in self.ahead)
-        return Timeline((*self._past(now), *ahead), self.failure)
+        since = max(now, self.frames[-1].at)
+        ahead = tuple(replace(frame, at=round(frame.at + since, 6)) for frame in self.ahead)
+        return Timeline((*self._past(since), *ahead), self.failure)

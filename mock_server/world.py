@@ -11,13 +11,16 @@ from mock_server.clock import Clock
 from mock_server.journal import Journal
 from mock_server.limits import Window
 from mock_server.redaction import masked
+from mock_server.scenarios.choice import Tally
 from mock_server.scheduler import Scheduler
 from mock_server.stores import Store
 
 
 @dataclass(eq=False)
 class World:
-    """One API key's tasks, clock, account and journal. ``submitted`` counts its tasks, and so names them."""
+    """One API key's tasks, clock, account and journal. ``submitted`` counts its tasks, and so names them;
+    ``tally`` is what scenarios have counted.
+    """
 
     key: str
     seed: int
@@ -30,6 +33,11 @@ class World:
     window: Window | None = None
     submitted: int = field(default=0)
     uploaded: int = field(default=0)
+    tally: Tally = field(default_factory=Tally)
+    began_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began_at = self.clock.now()
 
     @cached_property
     def label(self) -> str:

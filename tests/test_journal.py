@@ -143,8 +143,8 @@ def test_no_secret_is_ever_shown_in_full(http, capfd):
 def _exchange(number, size=0):
     violation = Violation("a", "b", Mistake.OTHER, "c")
     return Exchange(
-        number, number, 0.0, 0.0, b"r", "GET", b"/", b"", b"", b"x" * size, size, 200, b"{}", 2, None, None,
-        [violation], "", size + 100,
+        number, number, 0.0, 0.0, 0.0, b"r", "GET", b"/", b"", b"", b"x" * size, size, 200, b"{}", 2, None, None,
+        [violation], "", None, size + 100,
     )  # fmt: skip
 
 

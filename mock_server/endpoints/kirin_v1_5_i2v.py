@@ -151,6 +151,10 @@ ENDPOINT = Endpoint(
         ImageParameter(("dynamic_masks", "*", "mask"), common.any_aspect(common.LESS_THAN_10MB)),
     ),
     foresee=_foresee,
+    foreseen=(
+        ("00200305", "send a mask whose aspect ratio is not that of image"),
+        ("00200398", "send masks of different resolutions"),
+    ),
     example={
         "image": "https://pictures.example.com/lake.jpg",
         "prompt": "The balloon drifts to the left",

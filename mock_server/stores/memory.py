@@ -86,7 +86,7 @@ class MemoryStore:
         news[delivery.number] = delivery
         following = delivery.number + 1
         if delivery.state is not DeliveryState.OWED and following < len(news) and not news[following].attempts:
-            news[following] = replace(news[following], due_at=max(now, news[following].tells_of))
+            news[following] = replace(news[following], due_at=max(now, news[following].due_at))
         self._push_first(delivery.task_id)
 
     async def clear(self) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
 import orjson
 
-from mock_server.clock import MANUAL, REAL, Pace
+from mock_server.clock import MANUAL, REAL, Pace, pause, stopwatch
+from mock_server.errors import UsageError
 from mock_server.inbox import InboxMessage
+from mock_server.scenarios.reading import read_text
 from mock_server.settings import Settings, of_keywords
 from mock_server.task import Delivery, Task
 from mock_server.testing.transport import OwnTransport
 from mock_server.web.app import Built, create_app
+from mock_server.web.scenes import scenario_shown
 from mock_server.web.serving import LiveServer, listen, url_of
 from mock_server.world import World
 
@@ -125,9 +129,25 @@ class MockServer:
             return asyncio.run(work())
         return asyncio.run_coroutine_threadsafe(work(), loop).result()
 
-    def reset(self) -> None:
-        """Forget all tasks, calls, files and inboxes, and start the clock anew."""
-        self.run(lambda: self.built.state.reset(None))
+    def reset(self, *, scenarios: bool = True) -> None:
+        """Forget all tasks, calls, files, inboxes and added scenarios, and start the clock anew."""
+        self.run(lambda: self.built.state.reset(None, scenarios=scenarios))
+
+    def scenario(self, rule: str | Mapping[str, Any], **match: Any) -> list[str]:
+        """Add scenarios: a mapping as a file has it, YAML or JSON text, or the name of one in the library, which is
+        then for all tasks, or for those that ``match`` says. Returns their names. Raises UsageError.
+        """
+        if isinstance(rule, str) and re.fullmatch(r"[A-Za-z0-9._-]+", rule):
+            rule = {"name": rule, "use": rule, "match": match}
+        elif match:
+            raise UsageError("match goes with the name of a scenario; one that is written out says it itself")
+        said = rule if isinstance(rule, str) else orjson.dumps(rule).decode()
+        scenarios = read_text(said, "the scenario")
+        self.built.state.book.post(scenarios, None)
+        self.built.service.note(
+            self.clock.now(), None, "POST", "/_mock/scenarios", list(map(scenario_shown, scenarios))
+        )
+        return [scenario.name for scenario in scenarios]
 
     def inbox(self, name: str = "inbox") -> ServerInbox:
         """A receiver of callbacks by its name."""
@@ -167,6 +187,8 @@ class MockServer:
 
     def _steer(self, task_id: str, action: str, code: str | None = None, message: str | None = None) -> Task:
         world, task = self._found(task_id)
+        told = {"code": code, "message": message} if action == "fail" else {}
+        self.built.service.note(world.clock.now(), world.key, "POST", f"/_mock/tasks/{task.id}/{action}", told)
         return self.run(lambda: self.built.service.steer(world, task, action, code, message))
 
 
@@ -186,6 +208,17 @@ class ServerClock:
             raise ValueError(f"seconds must not be negative, not {seconds}")
 
         return self._server.run(lambda: self._server.built.state.advance(None, seconds))
+
+    def wait_for_calls(self, count: int = 1, timeout: float = 10.0) -> None:
+        """Return once so many calls are kept waiting by this clock. Raises TimeoutError after so many real seconds."""
+        until = stopwatch() + timeout
+        while (waiting := self._sleeping()) < count:
+            if stopwatch() > until:
+                raise TimeoutError(f"{waiting} of {count} calls are kept waiting after {timeout:g} s")
+            pause(0.001)
+
+    def _sleeping(self) -> int:
+        return sum(world.clock.sleeping for world in list(self._server.built.service.worlds.values()))
 
     def manual(self) -> None:
         """Stand still until advanced."""

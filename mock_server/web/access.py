@@ -28,6 +28,7 @@ class Access:
             told = "this API key is not one of those the server was started with"
             raise GatewayError(Trouble.UNAUTHENTICATED, told)
         world = call.world = self._service.world(key)
+        call.at = call.arrived_at = world.clock.now()
         if world.window is not None:
             _take(call, world, world.window)
         return world
@@ -50,7 +51,7 @@ class Access:
 
 def _take(call: Call, world: World, window: Window) -> None:
     """Count one call. Raises GatewayError when it is one too many."""
-    allowance, limit = window.take(world.clock.now()), window.limit
+    allowance, limit = window.take(call.at), window.limit
     call.headers += _rate_headers(limit, allowance, world)
     if not allowance.allowed:
         wait = str(whole_seconds(world.clock.outside(allowance.reset_after)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import shutil
 import tempfile
 import weakref
@@ -28,6 +30,8 @@ from mock_server.images import MIB
 from mock_server.inbox import Inboxes
 from mock_server.media.studio import Studio
 from mock_server.outgoing import AddressPolicy, Outgoing
+from mock_server.scenarios.book import Book
+from mock_server.scenarios.files import ScenarioFiles
 from mock_server.service import Parts, Service
 from mock_server.settings import Settings
 from mock_server.stores.memory import MemoryStore
@@ -40,6 +44,7 @@ from mock_server.web.desk import Desk, Plane, not_found
 from mock_server.web.fetching import ImageFetcher
 from mock_server.web.generation import SUBMIT_PATH, TASK_PATH, Generation
 from mock_server.web.guard import Guard, is_loopback
+from mock_server.web.history import History
 from mock_server.web.http import Handler
 from mock_server.web.log import call_log
 from mock_server.web.media import Media
@@ -47,11 +52,15 @@ from mock_server.web.platform import Platform
 from mock_server.web.queue import REQUEST_PATH, Queue
 from mock_server.web.receiver import INBOX, Receiver
 from mock_server.web.records import TASKS, Records
+from mock_server.web.scenes import SCENARIOS, Scenes
+from mock_server.web.stage import Stage
 from mock_server.web.state import ControlledState
 from mock_server.web.submission import Submission
 
 if TYPE_CHECKING:
     import httpx
+
+logger = logging.getLogger("kirin-mock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +108,18 @@ def create_app(
             rate_limit=settings.rate_limit,
         )
     )
-    inboxes, files = Inboxes(), Files(blobs)
+    inboxes, files, book = Inboxes(), Files(blobs), Book()
+    scenario_files = ScenarioFiles(Path(settings.scenarios), book, logger.warning) if settings.scenarios else None
+    if scenario_files is not None:
+        scenario_files.load()
+    stage = Stage(service, book, settings.max_hold)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(scenario_files.watch()) if scenario_files is not None else None
         yield
+        if watching is not None:
+            watching.cancel()
         await service.stop()
         await outgoing.aclose()
         if not settings.media_dir:
@@ -113,18 +129,20 @@ def create_app(
     address = Address(settings.public_url, trust_proxy=settings.trust_proxy)
     access = Access(service, settings.api_key)
     fetcher = ImageFetcher(outgoing, files, settings.image_fetch, own_host)
-    submission = Submission(service, fetcher, address, max_body)
+    submission = Submission(service, stage, fetcher, address, max_body)
     exposed = settings.trust_proxy or settings.admin_token is not None or not is_loopback(settings.host)
     guard = Guard(settings.admin_token, {settings.host, *(own_host if transport is not None else ())}, exposed=exposed)
-    state = ControlledState(service, inboxes, files, clock, courier)
+    state = ControlledState(service, inboxes, files, clock, courier, book)
     handlers = Handlers(
-        generation=Generation(service, access, submission, address),
-        queue=Queue(service, access, submission, address),
-        platform=Platform(service, access, files, address, max_body),
-        media=Media(service, blobs, Studio(folder)),
+        generation=Generation(service, stage, access, submission, address),
+        queue=Queue(service, stage, access, submission, address),
+        platform=Platform(service, stage, access, files, address, max_body),
+        media=Media(service, stage, blobs, Studio(folder)),
         control=Control(state),
         records=Records(state),
         receiver=Receiver(state, guard),
+        scenes=Scenes(state, book, scenario_files),
+        history=History(state, settings),
     )
     desk = Desk(service, access, clock, guard, call_log(settings.log_format))
     app = App(_routes(desk, access, handlers), lifespan)
@@ -145,6 +163,8 @@ class Handlers:
     control: Control
     records: Records
     receiver: Receiver
+    scenes: Scenes
+    history: History
 
 
 def _own_host(settings: Settings) -> tuple[str, ...]:
@@ -178,7 +198,7 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
     api = partial(_route, desk, "api")
     control = partial(_route, desk, "control")
     generation, queue, platform = handlers.generation, handlers.queue, handlers.platform
-    steering, records = handlers.control, handlers.records
+    steering, records, scenes = handlers.control, handlers.records, handlers.scenes
     unknown = not_found(access)
     return [
         api(SUBMIT_PATH, POST=generation.submit),
@@ -204,6 +224,12 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
         control("/_mock/callbacks/secrets", PUT=steering.set_secrets),
         control("/_mock/callbacks/{delivery}", GET=records.callback),
         control("/_mock/callbacks/{delivery}/replay", POST=steering.replay),
+        control(SCENARIOS, GET=scenes.listed, POST=scenes.post, DELETE=scenes.remove),
+        control(f"{SCENARIOS}/explain", GET=scenes.explain),
+        control(f"{SCENARIOS}/schema", GET=scenes.schema),
+        control(f"{SCENARIOS}/reload", POST=scenes.reload),
+        control(f"{SCENARIOS}/{{name}}", GET=scenes.one, DELETE=scenes.remove),
+        control("/_mock/history", GET=handlers.history.show),
         control("/_mock/account", GET=records.accounts, PUT=steering.set_balance),
         control("/_mock/reset", POST=steering.reset),
         _route(desk, "open", INBOX + REST, **{"*": handlers.receiver.inbox}),

@@ -38,7 +38,8 @@ class Control:
     async def show_clock(self, call: Call) -> Answer:
         """Show the time and its pace."""
         clock = self._state.clock_of(key_of(call))
-        return shown({"now": clock.now(), "mode": clock.pace.mode, "speed": clock.pace.speed})
+        waiting = sum(world.clock.sleeping for world in self._state.known(key_of(call)))
+        return shown({"now": clock.now(), "mode": clock.pace.mode, "speed": clock.pace.speed, "waiting": waiting})
 
     async def set_clock(self, call: Call) -> Answer:
         """Set the pace of time."""
@@ -99,8 +100,8 @@ class Control:
 
     async def reset(self, call: Call) -> Answer:
         """Forget tasks, calls, files and inboxes, and start the clock anew."""
-        await parsed(call, ResetBody)
-        await self._state.reset(key_of(call))
+        wanted = await parsed(call, ResetBody)
+        await self._state.reset(key_of(call), scenarios=wanted.scenarios)
         return shown({"status": "ok"})
 
 

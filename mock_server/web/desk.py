@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.types import Receive, Scope, Send
 
-from mock_server.clock import Clock, stopwatch
+from mock_server.clock import Clock, Sleeper, stopwatch
 from mock_server.errors import GatewayError, Trouble
 from mock_server.journal import MAX_KEPT, OVERHEAD, packed_headers
 from mock_server.redaction import safe_text
@@ -20,12 +20,13 @@ from mock_server.service import Service
 from mock_server.web.access import Access
 from mock_server.web.gateway import error_answer
 from mock_server.web.guard import Guard, is_loopback
-from mock_server.web.http import Answer, Call, ClientGone, Handler, Headers, Refused
+from mock_server.web.http import Answer, Call, ClientGone, Handler, Headers, Refused, as_json, bearer
 from mock_server.web.log import Log
 
 #: The API is what clients call; control is for the person who runs the server; open is what lies between: it is
 #: there for any program, and for no web page.
 Plane = Literal["api", "control", "open"]
+_LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[!-~]{1,200}", re.ASCII)
 _EXPOSED = (
     b"X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Allow, Content-Range, ETag"
@@ -41,7 +42,6 @@ class Desk:
         self._clock = clock
         self._guard = guard
         self._log = log
-        self._calls = 0
         self._others = 0
 
     def serve(self, plane: Plane, handlers: Mapping[str, Handler]) -> DeskApp:
@@ -51,6 +51,7 @@ class Desk:
     def admit(self, plane: Plane, call: Call) -> None:
         """Raise GatewayError for a call that may not come to this plane."""
         if plane == "control":
+            call.arrived_at = self._clock_of(self._key(call)).now()
             self._guard.check(call)
         elif plane == "open":
             self._guard.check_open(call)
@@ -67,25 +68,41 @@ class Desk:
                 answer.headers += _cors(call)
         else:
             self._others += 1
+            if plane == "control" and call.method not in _LOOKS and answer.status < 400:
+                self._note_deed(call)
             request_id = echoed or b"control-%d" % self._others
         answer.headers.append((b"x-request-id", request_id))
         self._log(call, answer)
 
+    def _note_deed(self, call: Call) -> None:
+        """Remember a control call that changed something."""
+        self._service.note(call.arrived_at, self._key(call), call.method, call.path, as_json(call.content))
+
+    @staticmethod
+    def _key(call: Call) -> str | None:
+        """The key whose world a control call is about, if it names one."""
+        return bearer(call) or dict(parse_qsl(call.scope["query_string"].decode("latin-1"))).get("key")
+
+    def _clock_of(self, key: str | None) -> Clock:
+        world = self._service.worlds.get(key) if key is not None else None
+        return world.clock if world is not None else self._clock
+
     def _record(self, call: Call, answer: Answer, request_id: bytes | None, began: float) -> bytes:
         """Write one call into the journal of its world; the id it has from now on."""
         world = call.world
-        journal, clock = (world.journal, world.clock) if world is not None else (self._service.strangers, self._clock)
+        journal = world.journal if world is not None else self._service.strangers
         journal.calls += 1
         if request_id is None:
             request_id = b"%s-%x" % (world.mark if world is not None else b"nobody", journal.calls)
         scope, content, body = call.scope, call.content, answer.body
-        self._calls += 1
+        self._service.order += 1
         headers = packed_headers(scope["headers"])
         journal.add(
             (  # the fields of Exchange
                 journal.calls,
-                self._calls,
-                clock.now(),
+                self._service.order,
+                at := call.at or (world.clock if world is not None else self._clock).now(),
+                call.arrived_at or at,
                 stopwatch() - began,
                 request_id,
                 scope["method"],
@@ -101,6 +118,7 @@ class Desk:
                 call.task_id,
                 call.violations,
                 answer.note,
+                call.fault,
                 OVERHEAD + min(len(content), MAX_KEPT) + min(len(body), MAX_KEPT) + len(headers),
             )
         )
@@ -134,10 +152,26 @@ class DeskApp:
             return
         except Exception as error:  # noqa: BLE001 - the one place where anything at all becomes an answer
             answer = error_answer(error)
+        if call.ending is not None:
+            answer = await call.ending(answer)
         self._desk.finish(self._plane, call, answer, began)
         if scope["method"] == "HEAD":
             answer.body = b""
-        await answer(scope, receive, send)
+        if call.sleeper is None:
+            await answer(scope, receive, send)
+        else:
+            await self._send_at_leisure(call.sleeper, answer, scope, receive, send)
+
+    async def _send_at_leisure(
+        self, sleeper: Sleeper, answer: Answer, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Send an answer to a call that was kept waiting; whoever advances the clock waits for drips only."""
+        if not answer.drips:
+            sleeper.leave()
+        try:
+            await answer(scope, receive, send)
+        finally:
+            sleeper.leave()
 
     async def _unserved(self, call: Call) -> Answer:
         """OPTIONS, or a method that this path is not served for."""

@@ -12,6 +12,7 @@ import orjson
 from mock_server.contract import documented_body, image_rules
 from mock_server.endpoint import Endpoint
 from mock_server.endpoints import discover
+from mock_server.ways import natural, ways
 from mock_server.web.http import Answer, Call
 
 _STYLE = """
@@ -99,7 +100,10 @@ def _section(endpoint: Endpoint) -> str:
     rules += [(rule["says"], rule["x-source"]) for rule in image_rules(endpoint)]
     listed = "".join(f'<li>{escape(says)} <span class="e">{escape(source)}</span></li>' for says, source in rules)
     table = endpoint.errors
-    codes = "".join(f"<tr><td><code>{row.code}</code></td><td>{escape(row.meaning)}</td></tr>" for row in table.codes)
+    codes = "".join(
+        f"<tr><td><code>{way.code}</code></td><td>{escape(way.meaning)}</td><td>{escape(natural(way))}</td></tr>"
+        for way in ways(endpoint)
+    )
     example = orjson.dumps(documented_body(endpoint), option=orjson.OPT_INDENT_2).decode()
     content = ", ".join(f"<code>{name}</code>" for name in endpoint.content_schema)
     return (
@@ -107,9 +111,10 @@ def _section(endpoint: Endpoint) -> str:
         f"<pre>{escape(example)}</pre>"
         f"<div><table><tr><th>parameter<th>values<th>meaning<th>source</tr>{rows}</table></div>"
         f"<h3>Rules</h3><ul>{listed}</ul><h3>Answers</h3><p>A content item has {content}; an error has "
-        f"<code>code</code> and <code>{table.message_key}</code>.</p><h3>Codes</h3><div><table>{codes}"
-        f"<tr><td><code>{table.other}</code></td><td>any mistake in the body that has no code of its own</td></tr>"
-        "</table></div>"
+        f"<code>code</code> and <code>{table.message_key}</code>.</p><h3>Codes</h3>"
+        "<p>Any of them also by <code>X-Mock-Scenario: refuse=CODE</code> or <code>fail=CODE</code>, or "
+        "<code>[[mock: fail=CODE]]</code> in the prompt.</p>"
+        f"<div><table><tr><th>code<th>means<th>naturally</tr>{codes}</table></div>"
     )
 
 

@@ -12,6 +12,7 @@ from mock_server.timeline import Snapshot, Status
 from mock_server.web.access import Access
 from mock_server.web.address import Address
 from mock_server.web.http import Answer, Call, read_json, require_json
+from mock_server.web.stage import Stage
 from mock_server.web.submission import Submission
 
 SUBMIT_PATH = "/model/v1/generation"
@@ -22,8 +23,11 @@ _FIRST = Snapshot(Status.QUEUED, 0)
 class Generation:
     """The submit and poll handlers."""
 
-    def __init__(self, service: Service, access: Access, submission: Submission, address: Address) -> None:
+    def __init__(
+        self, service: Service, stage: Stage, access: Access, submission: Submission, address: Address
+    ) -> None:
         self._service = service
+        self._stage = stage
         self._access = access
         self._submission = submission
         self._address = address
@@ -38,8 +42,7 @@ class Generation:
         body = read_json(await call.body(self._submission.max_body))
         model = call.model = self._model(body)
         task = await self._submission.make(call, world, model, body)
-        endpoint = self._service.endpoint(model)
-        made = Answer(200, orjson.dumps(answer(endpoint, task, _FIRST, task.base_url)))
+        made = Answer(200, orjson.dumps(answer(self._service.endpoint(model), task, _FIRST, task.base_url)))
         made.note = f"{model} task {task.id}"
         return made
 
@@ -48,7 +51,9 @@ class Generation:
         world = self._access.world(call)
         task = await self._service.find(world, call.path[len(TASK_PATH) :])
         call.model, call.task_id = task.model, task.id
-        return Answer(200, orjson.dumps(self._service.answer(task, world.clock.now(), self._address(call))))
+        if await self._stage.enter(call, world, "poll", task):
+            task = await self._service.find(world, task.id)
+        return Answer(200, orjson.dumps(self._service.answer(task, call.at, self._address(call))))
 
     def _model(self, body: Any) -> str:
         """The model a body names. Raises GatewayError."""

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
+from mock_server.clock import Sleeper
 from mock_server.errors import GatewayError, Trouble, Violation
 from mock_server.images import MIB
 from mock_server.world import World
@@ -32,11 +33,20 @@ class Answer:
 
     __slots__ = ("body", "headers", "note", "status")
 
+    @property
+    def drips(self) -> bool:
+        """Whether it is sent over a stretch of the clock's time."""
+        return False
+
     def __init__(self, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = (JSON_TYPE,)) -> None:
         self.status = status
         self.body = body
         self.headers: Headers = [*headers, (b"content-length", b"%d" % len(body))]
         self.note = ""
+
+    async def content(self) -> bytes:
+        """The body, whatever it is kept in."""
+        return self.body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
@@ -61,14 +71,31 @@ class Refused(Exception):
 class Call:
     """One request: its headers and, when asked for, its body; and what its handler found out about it.
 
-    ``headers`` are sent with the answer, whatever it is.
+    ``headers`` are sent with the answer, whatever it is. ``at`` is its moment by the clock of its world, later than it
+    ``arrived_at`` if it was kept waiting; ``fault`` what
+    a scenario did to it, ``ending`` what is still to be done to its answer, and ``sleeper`` who sleeps for it.
     """
 
-    __slots__ = ("_by_name", "_receive", "content", "headers", "model", "scope", "task_id", "violations", "world")
+    __slots__ = (
+        "_by_name",
+        "arrived_at",
+        "at",
+        "content",
+        "ending",
+        "fault",
+        "headers",
+        "model",
+        "receive",
+        "scope",
+        "sleeper",
+        "task_id",
+        "violations",
+        "world",
+    )
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
-        self._receive = receive
+        self.receive = receive
         self._by_name: dict[bytes, bytes] | None = None
         self.content = b""
         self.headers: Headers = []
@@ -76,6 +103,10 @@ class Call:
         self.model: str | None = None
         self.task_id: str | None = None
         self.violations: list[Violation] = []
+        self.at = self.arrived_at = 0.0
+        self.fault: str | None = None
+        self.ending: Callable[[Answer], Awaitable[Answer]] | None = None
+        self.sleeper: Sleeper | None = None
 
     @property
     def method(self) -> str:
@@ -116,7 +147,7 @@ class Call:
         chunks: list[bytes] = []
         size = 0
         while True:
-            message = await self._receive()
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             chunk = message.get("body", b"")
@@ -170,6 +201,14 @@ def read_json(content: bytes) -> Any:
     if content.count(b"[") + content.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
         raise GatewayError(Trouble.MALFORMED, f"the body is nested deeper than {MAX_DEPTH} levels")
     return value
+
+
+def as_json(content: bytes) -> Any:
+    """JSON where it is JSON, else its text."""
+    try:
+        return orjson.loads(content) if content else None
+    except orjson.JSONDecodeError:
+        return content.decode("utf-8", "replace")
 
 
 def _depth_exceeds(value: Any, most: int) -> bool:

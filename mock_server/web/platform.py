@@ -17,6 +17,7 @@ from mock_server.service import Service
 from mock_server.web.access import Access
 from mock_server.web.address import Address
 from mock_server.web.http import Answer, Call, json_answer
+from mock_server.web.stage import Stage
 
 MAX_PAGE_SIZE = 100
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}", re.ASCII)
@@ -29,8 +30,11 @@ def _ok(content: Any) -> Answer:
 class Platform:
     """The handlers. ``max_body`` is in bytes."""
 
-    def __init__(self, service: Service, access: Access, files: Files, address: Address, max_body: int) -> None:
+    def __init__(
+        self, service: Service, stage: Stage, access: Access, files: Files, address: Address, max_body: int
+    ) -> None:
         self._service = service
+        self._stage = stage
         self._access = access
         self._files = files
         self._address = address
@@ -38,7 +42,7 @@ class Platform:
 
     async def models(self, call: Call) -> Answer:
         """The models, filtered, a page at a time."""
-        self._access.world(call)
+        await self._stage.enter(call, self._access.world(call), "discovery")
         query = dict(parse_qsl(call.scope["query_string"].decode("latin-1"), keep_blank_values=True))
         page = _whole(query, "page", 1, 1_000_000)
         size = _whole(query, "page_size", 20, MAX_PAGE_SIZE)
@@ -56,22 +60,23 @@ class Platform:
 
     async def spec(self, call: Call) -> Answer:
         """One model's parameters."""
-        return _ok(spec(self._named(call), self._address(call)))
+        return _ok(spec(await self._named(call), self._address(call)))
 
     async def contract(self, call: Call) -> Answer:
         """One model's queue protocol."""
-        return _ok(model_contract(self._named(call)))
+        return _ok(model_contract(await self._named(call)))
 
-    def _named(self, call: Call) -> Endpoint:
-        self._access.world(call)
+    async def _named(self, call: Call) -> Endpoint:
+        await self._stage.enter(call, self._access.world(call), "discovery")
         call.model = call.param("model")
         return self._service.endpoint(call.model)
 
     async def balance(self, call: Call) -> Answer:
         """What a key has left."""
         world = self._access.world(call)
+        await self._stage.enter(call, world, "balance")
         account = world.account
-        account.settle(world.clock.now())
+        account.settle(call.at)
         left = money(account.balance)
         return _ok(
             {
@@ -95,7 +100,9 @@ class Platform:
         if given.partition(";")[0].strip().lower() != "multipart/form-data":
             shown = given[:60] or "nothing"
             raise GatewayError(Trouble.MEDIA_TYPE, f"send multipart/form-data with the field file, not {shown}")
-        part = await read_file(given, await call.body(self._max_body))
+        content = await call.body(self._max_body)
+        await self._stage.enter(call, world, "upload")
+        part = await read_file(given, content)
         media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
         file = self._files.add(world, part.name, media_type, part.content, self._address(call))
         return _ok({"url": file.url})

@@ -9,14 +9,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from mock_server.callback import MARK
 from mock_server.errors import GatewayError, Trouble
 from mock_server.inbox import InboxMessage
 from mock_server.redaction import safe_headers
 from mock_server.web.guard import Guard
-from mock_server.web.http import Answer, Call, bearer, json_answer
+from mock_server.web.http import Answer, Call, as_json, bearer, json_answer
 from mock_server.web.state import ControlledState
 from mock_server.web.talk import MAX_BODY, key_of, number, query_of, safe, shown
 from mock_server.world import World
@@ -40,7 +38,7 @@ class Receiver:
             self._guard.check(call)
             return await self._messages(call, name[: -len(MESSAGES)])
         content = await call.body(MAX_BODY)
-        body = _as_json(content)
+        body = as_json(content)
         world = self._world(call, body)
         if world is None and call.header(MARK.encode()) == self._state.courier.mark.encode():
             raise GatewayError(Trouble.GONE, "this callback tells of a task that was forgotten at a reset")
@@ -96,10 +94,3 @@ def _status(call: Call, alike: Iterable[bool]) -> int:
     if status in {204, 205, 304}:
         raise GatewayError(Trouble.MALFORMED, f"status {status} has no body, and an inbox answers with one")
     return status if "times" not in query or sum(alike) < number(query, "times", 0) else 200
-
-
-def _as_json(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return content.decode("utf-8", "replace")

@@ -108,6 +108,7 @@ async def task_shown(state: ControlledState, world: World, task: Task) -> dict[s
         "status": snapshot.status,
         "progress": snapshot.progress,
         "held": task.timeline.held,
+        "scenario": task.scenario.name if task.scenario is not None else None,
         "created_at": task.created_at,
         "cost": task.cost,
         "request": task.params,
@@ -147,6 +148,7 @@ def _attempt_shown(attempt: Attempt) -> dict[str, Any]:
         "status": attempt.status,
         "answer": attempt.answer,
         "error": attempt.error,
+        "fault": attempt.fault,
         "next_at": attempt.next_at,
     }
 

@@ -14,6 +14,7 @@ from mock_server.errors import UsageError
 from mock_server.settings import Settings
 from mock_server.web.app import Built
 from mock_server.web.guard import is_loopback
+from mock_server.web.socket import Connection
 
 GRACE = 2
 
@@ -53,6 +54,7 @@ class LiveServer(uvicorn.Server):
                 built.app,
                 log_config=None,
                 access_log=False,
+                http=Connection,
                 ws="none",
                 lifespan="on",
                 server_header=False,
@@ -60,6 +62,7 @@ class LiveServer(uvicorn.Server):
                 timeout_graceful_shutdown=GRACE,
             )
         )
+        self._built = built
         self._on_ready = on_ready
         self.ready = threading.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -70,3 +73,9 @@ class LiveServer(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; who sleeps by the clock is let go first."""
+        for world in self._built.service.worlds.values():
+            world.clock.rouse()
+        await super().shutdown(sockets)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mock_server.callback import Courier
-from mock_server.clock import Clock, moment
+from mock_server.clock import Clock
 from mock_server.errors import GatewayError, Trouble
 from mock_server.files import Files
 from mock_server.inbox import Inboxes
+from mock_server.moments import moment
+from mock_server.scenarios.book import Book
 from mock_server.service import Service
 from mock_server.task import Delivery, Task
 from mock_server.world import World
@@ -23,6 +25,7 @@ class ControlledState:
     files: Files
     clock: Clock
     courier: Courier
+    book: Book
 
     def worlds(self, key: str | None) -> list[World]:
         """The worlds that a call changes; that of a new key is made."""
@@ -68,17 +71,21 @@ class ControlledState:
                 return world, task, delivery
         raise GatewayError(Trouble.NOT_FOUND, f"no callback {delivery_id[:100]!r}; GET /_mock/callbacks lists them")
 
-    async def reset(self, key: str | None) -> None:
-        """Forget the tasks, calls, files and inboxes of one world, or of all, and start its clock anew.
+    async def reset(self, key: str | None, *, scenarios: bool = False) -> None:
+        """Forget the tasks, calls, files and inboxes of one world, or of all, and start its clock anew; posted
+        scenarios too if told.
 
         All of it is forgotten at one instant; what was under way is ended after that.
         """
+        if scenarios:
+            self.book.remove(key)
         ended = self.service.forget(key)
         self.inboxes.clear(key)
         self.files.forget(key)
         if key is None:
             self.clock.restart()
         for world in ended:
+            world.clock.rouse()
             await world.scheduler.stop()
 
     async def advance(self, key: str | None, seconds: float) -> int:

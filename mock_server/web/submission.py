@@ -6,20 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from mock_server.endpoint import failed_body
-from mock_server.errors import TaskRejected
+from mock_server.errors import ScenarioRefused, TaskRejected
 from mock_server.service import Service
 from mock_server.task import Task
 from mock_server.web.address import Address
+from mock_server.web.coded import code_answer
 from mock_server.web.fetching import ImageFetcher
 from mock_server.web.http import Call, Refused, json_answer
+from mock_server.web.stage import Stage
 from mock_server.world import World
 
 
 class Submission:
     """Makes tasks. ``max_body`` is in bytes."""
 
-    def __init__(self, service: Service, fetcher: ImageFetcher, address: Address, max_body: int) -> None:
+    def __init__(self, service: Service, stage: Stage, fetcher: ImageFetcher, address: Address, max_body: int) -> None:
         self._service = service
+        self._stage = stage
         self._fetcher = fetcher
         self._address = address
         self.max_body = max_body
@@ -27,8 +30,16 @@ class Submission:
     async def make(self, call: Call, world: World, model: str, body: Mapping[str, Any]) -> Task:
         """The task. Raises Refused in the words of its model, or GatewayError for what no model has words for."""
         base_url = self._address(call)
+        choice = self._stage.choose(call, world, model, body)
+        if choice is not None:
+            await self._stage.submit(call, world, choice)
+        fetch = self._fetcher(call, base_url)
         try:
-            task = await self._service.submit(world, model, body, self._fetcher(call, base_url), base_url)
+            task = await self._service.submit(world, model, body, fetch, base_url, call.at, choice)
+        except ScenarioRefused as refused_by:
+            call.fault = call.fault or str(refused_by)
+            endpoint = self._service.endpoint(model)
+            raise Refused(code_answer(endpoint, refused_by.code, refused_by.message)) from None
         except TaskRejected as rejected:
             endpoint = self._service.endpoint(model)
             code = endpoint.errors.code_of(rejected.mistake)

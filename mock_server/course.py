@@ -1,0 +1,107 @@
+"""How a task will go: from the profile and what a scenario says of it, drawn from the seed and the task's id, so that
+a run repeats exactly.
+
+Durations are in seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from mock_server.moments import moment
+from mock_server.timeline import Failure, Frame, Status, Timeline
+
+
+class Profile(StrEnum):
+    """How long tasks take (wire#6; assumed)."""
+
+    INSTANT = "instant"
+    FAST = "fast"
+    REALISTIC = "realistic"
+
+
+#: The part of its running time after which a task that is bound to fail does so.
+FAILS_AFTER = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Numbers between 0 and 1 that depend on nothing but the seed and the task's id."""
+
+    wait: float
+    work: float
+
+    @classmethod
+    def of(cls, seed: int, task_id: str) -> Draw:
+        """The draw for one task."""
+        digest = hashlib.blake2b(f"{seed}/{task_id}".encode(), digest_size=8).digest()
+        wait, work = struct.unpack("<II", digest)
+        return cls(wait / 2**32, work / 2**32)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long a task is queued and running, how its progress goes, and how it ends.
+
+    ``steps`` are the progress of equal parts of the running time, in place of an even growth; ``fails_at`` is the part
+    of it after which a task with a ``failure`` fails; at progress ``stuck_at`` it stands still until released.
+    """
+
+    queued_for: float
+    running_for: float
+    failure: Failure | None = None
+    fails_at: float = FAILS_AFTER
+    steps: Sequence[float] = ()
+    stuck_at: float | None = None
+
+
+def course_of(profile: Profile, draw: Draw, effort: float, failure: Failure | None) -> Course:
+    """The course of a task that no scenario is for. ``effort`` is 1.0 for the quickest kind of task and grows with
+    mode, length and sound.
+    """
+    if profile is Profile.INSTANT:
+        return Course(0.0, 0.0, failure)
+    if profile is Profile.FAST:
+        return Course(0.2, 1.6 + 0.8 * draw.work, failure)
+    return Course(2 + 6 * draw.wait, min(240.0, 45 * effort * (1 + 0.4 * draw.work)), failure)
+
+
+def timeline(course: Course, began_at: float) -> Timeline:
+    """The timeline of a task submitted at ``began_at``."""
+    started_at = moment(began_at + course.queued_for)
+    lasts = course.running_for * (course.fails_at if course.failure is not None else 1)
+    ends_at = moment(started_at + lasts)
+    running = [frame for frame in _running(course, started_at) if frame.at < ends_at or frame.at == started_at]
+    frames = (Frame(began_at, Status.QUEUED, 0.0), *running)
+    if course.failure is None:
+        frames = (*frames, Frame(ends_at, Status.COMPLETED, 1.0))
+    else:
+        frames = (*frames, Frame(ends_at, Status.FAILED, running[-1].progress if course.steps else course.fails_at))
+    whole = Timeline(frames, course.failure)
+    return whole if course.stuck_at is None else _stuck(whole, course.stuck_at)
+
+
+def _running(course: Course, started_at: float) -> list[Frame]:
+    if not course.steps:
+        return [Frame(started_at, Status.IN_PROGRESS, 0.0, 1 / course.running_for if course.running_for else 0.0)]
+    part = course.running_for / len(course.steps)
+    return [
+        Frame(moment(started_at + place * part), Status.IN_PROGRESS, progress)
+        for place, progress in enumerate(course.steps)
+    ]
+
+
+def _stuck(whole: Timeline, progress: float) -> Timeline:
+    """The same, held at the moment at which it has made that much progress."""
+    for frame, following in zip(whole.frames[1:], whole.frames[2:], strict=False):
+        if frame.progress >= progress:
+            return whole.hold(frame.at)
+        if frame.rate and frame.progress + frame.rate * (following.at - frame.at) > progress:
+            held = whole.hold(moment(frame.at + (progress - frame.progress) / frame.rate))
+            still = replace(held.frames[-1], progress=progress)
+            return replace(held, frames=(*held.frames[:-1], still))
+    return whole.hold(whole.frames[-2].at)

@@ -1,0 +1,234 @@
+"""What all faults share: whom they hit, how often, and what they may do to a call or a callback.
+
+A fault is plain data and draws its numbers from a seed, so that a run repeats. Durations are seconds of the clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+#: The kinds of calls that a fault can hit; ``media`` is the fetching of a clip.
+Op = Literal["submit", "poll", "result", "cancel", "upload", "discovery", "balance", "media"]
+API_OPS: tuple[Op, ...] = tuple(op for op in get_args(Op) if op != "media")
+MAX_SECONDS = 1e8
+#: How long a silent server keeps a caller.
+SILENT_FOR = 600.0
+
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def _seconds(value: Any) -> Any:
+    """``3``, ``"3s"``, ``"500ms"``, ``"2m"`` or ``"1h"`` as seconds."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(|ms|s|m|min|h|d)", value.strip(), re.ASCII)
+    if found is None:
+        raise ValueError("must be seconds, or a length of time such as 500ms, 3s, 2m, 1h or 1d")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _share(value: Any) -> Any:
+    """``0.4`` or ``"40%"`` as a share of one."""
+    if isinstance(value, str) and value.endswith("%"):
+        try:
+            return float(value[:-1]) / 100
+        except ValueError:
+            raise ValueError("must be a share such as 0.4 or 40%") from None
+    return value
+
+
+def _several(value: Any) -> Any:
+    """One value as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _code(value: Any) -> Any:
+    """A code that was written as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=MAX_SECONDS)]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Text = Annotated[str, Field(max_length=10_000)]
+ErrorCode = Annotated[str, BeforeValidator(_code), Field(max_length=100, pattern=r"^[!-~]+$")]
+Ops = Annotated[tuple[Op, ...], BeforeValidator(lambda value: API_OPS if value == "any" else _several(value))]
+News = Annotated[tuple[Literal["in_progress", "completed", "failed", "cancelled"], ...], BeforeValidator(_several)]
+Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], BeforeValidator(_several)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uniform:
+    """A length of time drawn evenly from between two."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CONFIG
+    uniform: tuple[Seconds, Seconds]
+
+    def __post_init__(self) -> None:
+        if self.uniform[0] > self.uniform[1]:
+            raise ValueError("uniform goes from the shorter to the longer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogNormal:
+    """A length of time drawn log-normally: half are shorter than ``median``; ``sigma`` 0.5 is a long tail."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CONFIG
+    median: Annotated[Seconds, Field(gt=0)]
+    sigma: Annotated[float, Field(ge=0, le=3)] = 0.5
+
+
+Spread = Annotated[Seconds | Uniform | LogNormal, Field(description="seconds, uniform: [1, 3], or median and sigma")]
+
+
+def drawn(spread: float | Uniform | LogNormal, chances: Random) -> float:
+    """A length of time, in seconds."""
+    if isinstance(spread, Uniform):
+        return chances.uniform(*spread.uniform)
+    if isinstance(spread, LogNormal):
+        return min(spread.median * chances.lognormvariate(0, spread.sigma), MAX_SECONDS)
+    return spread
+
+
+def chances(*what: object) -> Random:
+    """A source of numbers that depends on nothing but what it is for."""
+    return Random("/".join(map(str, what)))  # noqa: S311 - to repeat, not to be hard to guess
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as bytes, to be spoiled. ``length`` is what Content-Length says, when that is a lie."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """An answer in place of the API's own: the gateway's error, the model's where it knows ``code``, or a web page."""
+
+    status: int
+    code: str | None = None
+    message: str | None = None
+    html: bool = False
+    retry_after: int | None = None
+    as_date: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drip:
+    """A body sent ``size`` bytes at a time, ``gap`` seconds apart."""
+
+    size: int
+    gap: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disturbance:
+    """What happens to one call. Wait ``before``; then, if ``handled``, let the API do its work; wait ``after``; send
+    ``instead`` or what the API answers, ``spoiled``, only ``kept`` bytes of its body where that is said, nothing at all
+    if ``silent``; and end the connection as ``ending`` says.
+    """
+
+    before: float = 0.0
+    handled: bool = True
+    after: float = 0.0
+    instead: ErrorReply | None = None
+    spoiled: Callable[[Reply], Reply] | None = None
+    silent: bool = False
+    kept: Callable[[int], int] | None = None
+    drip: Drip | None = None
+    ending: Literal["", "close", "reset"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFault:
+    """Hits calls: not the first ``skip`` of those it is for, then every ``every``-th, at most ``times``, each with a
+    ``chance``. Calls about a task are counted for each task, submits for each scenario.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CONFIG
+    #: What the fault is for where nothing is said.
+    default_on: ClassVar[tuple[Op, ...]] = API_OPS
+    fault: str
+    on: Ops = ()
+    skip: Annotated[int, Field(ge=0)] = 0
+    every: Annotated[int, Field(ge=1)] = 1
+    times: Annotated[int, Field(ge=1)] | None = None
+    chance: Share = 1.0
+
+    def hits(self, op: Op) -> bool:
+        """Whether it is for calls of this kind."""
+        return op in (self.on or self.default_on)
+
+    def fires(self, count: int, chances: Random) -> bool:
+        """Whether it happens at the ``count``-th of the calls it is for, from 1."""
+        place = count - self.skip - 1
+        if place < 0 or place % self.every or (self.times is not None and place // self.every >= self.times):
+            return False
+        return self.chance >= 1 or chances.random() < self.chance
+
+    def disturbance(self, chances: Random, since_end: float | None) -> Disturbance | None:
+        """What it does to one call; ``since_end`` is how long ago the task ended, for the fetching of a clip."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One piece of news that a task will owe: which change it tells of, and when it is due."""
+
+    place: int
+    status: str
+    tells_of: float
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackFault:
+    """Hits callbacks that tell of one of the statuses in ``news``, or of any: the first ``times`` attempts at each, or
+    all, each with a ``chance``.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CONFIG
+    fault: str
+    news: News = ()
+    times: Annotated[int, Field(ge=1)] | None = None
+    chance: Share = 1.0
+
+    def is_for(self, status: str) -> bool:
+        """Whether it is for news of this status."""
+        return not self.news or status in self.news
+
+    def hits(self, status: str, attempts: int, chances: Random) -> bool:
+        """Whether it happens to the next attempt at news of a status, after so many."""
+        if not self.is_for(status) or (self.times is not None and attempts >= self.times):
+            return False
+        return self.chance >= 1 or chances.random() < self.chance
+
+    def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
+        """When the news of a task are told, given when they would have been."""
+        return list(news)
+
+    #: Whether the attempt is not made at all.
+    dropped: ClassVar[bool] = False
+
+    @property
+    def stale_by(self) -> float:
+        """How many seconds ago it says that it was signed."""
+        return 0.0
+
+    def body(self, body: bytes) -> bytes:
+        """What is posted in place of the right body, and signed."""
+        return body
+
+    def signed(self, headers: dict[str, str]) -> dict[str, str]:
+        """The headers in place of the right ones."""
+        return headers

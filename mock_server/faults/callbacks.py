@@ -1,0 +1,143 @@
+"""What can go wrong with callbacks."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Literal
+
+import orjson
+from pydantic import Field
+
+from mock_server.faults.base import CallbackFault, Seconds, Telling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(CallbackFault):
+    """An attempt is lost on its way; it is tried again as if it had been refused."""
+
+    fault: Literal["drop"] = "drop"
+    dropped: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicated(CallbackFault):
+    """The same news come ``copies`` times, under the same id, ``gap`` seconds apart."""
+
+    fault: Literal["duplicate"] = "duplicate"
+    copies: Annotated[int, Field(ge=2, le=100)] = 2
+    gap: Seconds = 0.0
+
+    def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
+        """See CallbackFault."""
+        return [
+            replace(telling, due_at=telling.due_at + copy * self.gap)
+            for telling in news
+            for copy in range(self.copies if self.is_for(telling.status) else 1)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reordered(CallbackFault):
+    """News come in the reverse of their order, once the last of them is due."""
+
+    fault: Literal["reorder"] = "reorder"
+
+    def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
+        """See CallbackFault."""
+        last = max((telling.due_at for telling in news), default=0.0)
+        return [replace(telling, due_at=last) for telling in reversed(news)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late(CallbackFault):
+    """News come ``seconds`` after what they tell of, when a poll has long said so."""
+
+    fault: Literal["late"] = "late"
+    seconds: Seconds = 60.0
+
+    def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
+        """See CallbackFault."""
+        return [
+            replace(telling, due_at=telling.due_at + self.seconds) if self.is_for(telling.status) else telling
+            for telling in news
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Early(CallbackFault):
+    """The first news come before the submit has answered, when the client cannot know the task's id."""
+
+    fault: Literal["early"] = "early"
+
+    def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
+        """See CallbackFault."""
+        first = next((place for place, telling in enumerate(news) if self.is_for(telling.status)), None)
+        return [
+            replace(telling, due_at=created_at) if place == first else telling for place, telling in enumerate(news)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadSignature(CallbackFault):
+    """The signature is that of another body."""
+
+    fault: Literal["bad_signature"] = "bad_signature"
+
+    def signed(self, headers: dict[str, str]) -> dict[str, str]:
+        """See CallbackFault."""
+        given = headers.get("webhook-signature", "v1,")
+        wrong = hashlib.sha256(given.encode()).digest()
+        return {**headers, "webhook-signature": f"v1,{base64.b64encode(wrong).decode()}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleSignature(CallbackFault):
+    """Timestamp and signature are right, and ``age`` seconds old: a replay, to a receiver that looks."""
+
+    fault: Literal["stale_signature"] = "stale_signature"
+    age: Seconds = 3600.0
+
+    @property
+    def stale_by(self) -> float:
+        """See CallbackFault."""
+        return self.age
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownFields(CallbackFault):
+    """The body has fields that no document knows."""
+
+    fault: Literal["unknown_fields"] = "unknown_fields"
+    fields: Mapping[str, Any] = field(default_factory=lambda: {"trace": {"region": "eu-1"}, "schema_version": 2})
+
+    def body(self, body: bytes) -> bytes:
+        """See CallbackFault."""
+        return orjson.dumps({**orjson.loads(body), **self.fields})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignId(CallbackFault):
+    """The news are of a task that the receiver never submitted."""
+
+    fault: Literal["foreign_id"] = "foreign_id"
+
+    def body(self, body: bytes) -> bytes:
+        """See CallbackFault."""
+        told = orjson.loads(body)
+        told["id"] = hashlib.blake2b(f"foreign/{told['id']}".encode(), digest_size=16).hexdigest()
+        told.pop("external_task_id", None)
+        return orjson.dumps(told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Garbage(CallbackFault):
+    """The body is no JSON."""
+
+    fault: Literal["garbage"] = "garbage"
+
+    def body(self, body: bytes) -> bytes:
+        """See CallbackFault."""
+        return b'{"id": ' + body[: len(body) // 2]

@@ -1,0 +1,54 @@
+"""``kirin-mock scenarios``: checks files, and shows the library."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from mock_server.advice import warnings
+from mock_server.endpoints import discover
+from mock_server.errors import UsageError
+from mock_server.scenarios.book import Book, library
+from mock_server.scenarios.files import read_files
+from mock_server.scenarios.reading import ScenarioMistake
+from mock_server.web.coded import gateway_codes
+from mock_server.web.scenes import scenario_shown
+from mock_server.wording import nearest
+
+
+def check(paths: Sequence[str], strict: bool) -> int:
+    """Read files as the server would; 1 for a mistake, or a warning if ``strict``."""
+    endpoints, mistakes, warned = discover(), 0, 0
+    for path in paths:
+        try:
+            scenarios = read_files(Path(path))
+            Book().replace_files(scenarios)
+        except ScenarioMistake as mistake:
+            print(mistake, file=sys.stderr)
+            mistakes += 1
+            continue
+        told = list(warnings(scenarios, endpoints, list(gateway_codes())))
+        for line in told:
+            print(f"{path}: warning: {line}", file=sys.stderr)
+        warned += len(told)
+        print(f"{path}: {len(scenarios)} scenarios, {len(told)} warnings")
+    return 1 if mistakes or (strict and warned) else 0
+
+
+def listing() -> int:
+    """Print the library, a line each."""
+    for scenario in library().values():
+        print(f"{scenario.name:32} {scenario.story}")
+    return 0
+
+
+def show(name: str) -> int:
+    """Print one scenario of the library as a file has it."""
+    scenario = library().get(name)
+    if scenario is None:
+        raise UsageError(f"there is no scenario {name!r} in the library{nearest(name, library())}")
+    print(yaml.safe_dump({"scenarios": [scenario_shown(scenario)]}, sort_keys=False, allow_unicode=True), end="")
+    return 0

@@ -1,0 +1,139 @@
+"""Which scenario a submit gets, and why: the first that is for it, in a fixed order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from mock_server.faults.base import CallFault, Op, chances
+from mock_server.scenarios.model import Match, Scenario
+from mock_server.scenarios.paths import parse_path, values_at
+from mock_server.wording import shown
+
+By = Literal["header", "marker", "rule"]
+
+#: For so many tasks of a world it is remembered which scenarios were tried.
+MAX_EXPLAINED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a scenario is matched with: whose call it is, and for a submit its model and bare parameters."""
+
+    world: str
+    model: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def prompts(self) -> list[str]:
+        """All prompts there are."""
+        found = [self.params.get("prompt"), *values_at(self.params, ("multi_prompt", None, "prompt"))]
+        return [text for text in found if isinstance(text, str)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One scenario that was tried: whether it is for the submit, and why."""
+
+    scenario: str
+    matched: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The scenario of a task and how it came to it; ``tried`` are the rules looked at, in order."""
+
+    scenario: Scenario | None
+    by: By
+    tried: Sequence[Trial] = ()
+
+
+class Tally:
+    """What is counted in one world: matches of each scenario, calls that each fault is for, and faults that fired."""
+
+    def __init__(self) -> None:
+        self.matched: Counter[str] = Counter()
+        self.chosen: Counter[str] = Counter()
+        self.fired: Counter[tuple[str, int]] = Counter()
+        self._aimed: Counter[tuple[str, int, str]] = Counter()
+        self._explained: dict[str, Choice] = {}
+
+    def explain(self, task_id: str, choice: Choice) -> None:
+        """Remember how a task came to its scenario."""
+        self._explained[task_id] = choice
+        if len(self._explained) > MAX_EXPLAINED:
+            del self._explained[next(iter(self._explained))]
+
+    def explained(self, task_id: str) -> Choice | None:
+        """How a task came to its scenario, if there was any to try."""
+        return self._explained.get(task_id)
+
+    def firing(self, scenario: Scenario, op: Op, about: str, *seed: object) -> list[tuple[CallFault, Any]]:
+        """The faults that happen to the next call of a kind about a task, each with its numbers. Counts the call."""
+        found = []
+        for place, fault in scenario.call_faults:
+            if not fault.hits(op):
+                continue
+            key = (scenario.name, place, about)
+            self._aimed[key] += 1
+            source = chances(*seed, scenario.name, place, about, self._aimed[key])
+            if fault.fires(self._aimed[key], source):
+                self.fired[scenario.name, place] += 1
+                found.append((fault, source))
+        return found
+
+
+def choose(rules: Sequence[Scenario], subject: Subject, tally: Tally) -> Choice:
+    """The first of the rules that is for a submit. Counts it for those that speak of it."""
+    tried: list[Trial] = []
+    for rule in rules:
+        if rule.match is None:
+            continue
+        why = mismatch(rule.match, subject)
+        if why is None:
+            tally.matched[rule.name] += 1
+            count = tally.matched[rule.name]
+            if rule.match.takes(count):
+                tally.chosen[rule.name] += 1
+                tried.append(Trial(rule.name, True, f"all it asks for is true (match {count})"))
+                return Choice(rule, "rule", tried)
+            why = f"all it asks for is true, but this is match {count}, and it is for {_counted(rule.match)}"
+        tried.append(Trial(rule.name, False, why))
+    return Choice(None, "rule", tried)
+
+
+def mismatch(match: Match, subject: Subject) -> str | None:
+    """Why a rule is not for a submit, whatever it counts; None when it is."""
+    params = subject.params
+    looked = (
+        ("model", match.model, [] if subject.model is None else [subject.model]),
+        ("external_task_id", match.external_task_id, [params.get("external_task_id")]),
+        ("world", match.world, [subject.world]),
+    )
+    for name, patterns, found in looked:
+        texts = [text for text in found if isinstance(text, str)]
+        if patterns and not any(fnmatchcase(text, pattern) for text in texts for pattern in patterns):
+            told = "another" if name == "world" else shown(texts[0]) if texts else "not there"
+            return f"{name} is {told}, not {' or '.join(patterns)}"
+    prompts = [text.casefold() for text in subject.prompts]
+    if match.prompt and not any(wanted.casefold() in text for text in prompts for wanted in match.prompt):
+        return f"the prompt is without {' or '.join(map(repr, match.prompt))}"
+    for written, condition in match.params.items():
+        values = list(values_at(params, parse_path(written)))
+        if not condition.holds(values):
+            told = " and ".join(map(shown, values[:3])) if values else "not there"
+            return f"{written} is {told}, not {condition}"
+    return None
+
+
+def _counted(match: Match) -> str:
+    if match.nth is not None:
+        return f"match {match.nth}"
+    most = 1 if match.once else match.times
+    said = [f"every {match.every}."] if match.every is not None else []
+    said += [f"the first {most} of them"] if most is not None else []
+    return ", ".join(said)

@@ -1,0 +1,127 @@
+"""Scenario files that are read again whenever they change: never half of one, never one that is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from mock_server.clock import rest
+from mock_server.scenarios.book import Book
+from mock_server.scenarios.model import Scenario
+from mock_server.scenarios.reading import ScenarioMistake, read_text
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+SUFFIXES = (".yaml", ".yml", ".json")
+#: Real seconds between two looks at the files.
+LOOKS = 0.25
+
+Signature = tuple[tuple[str, int, int, int], ...]
+
+
+class ScenarioFiles:
+    """A file of scenarios, or a folder of them, and what they said when they were last right."""
+
+    def __init__(self, path: Path, book: Book, tell: Callable[[str], None] = lambda _: None) -> None:
+        self.path = path
+        self._book = book
+        self._tell = tell
+        self._loaded: Signature = ()
+        #: What is wrong with them now, if anything.
+        self.mistake: str | None = None
+        #: How often they have been read and were right.
+        self.loads = 0
+
+    def load(self) -> int:
+        """Read them now; how many scenarios there are. Raises ScenarioMistake, and then what was there stays."""
+        signature = self._signature()
+        self._loaded = signature
+        try:
+            scenarios = read_files(self.path)
+            self._book.replace_files(scenarios)
+        except ScenarioMistake as mistake:
+            self.mistake = str(mistake)
+            raise
+        self.mistake = None
+        self.loads += 1
+        return len(scenarios)
+
+    async def watch(self) -> None:
+        """Read them again whenever they have changed, and stand still."""
+        before = self._loaded
+        while True:
+            await rest(LOOKS)
+            now = self._signature()
+            if now != self._loaded and now == before and not any(_is_being_written(Path(one[0])) for one in now):
+                try:
+                    count = self.load()
+                    self._tell(f"scenarios: {self.path} was read again: {count}")
+                except ScenarioMistake as mistake:
+                    self._tell(f"scenarios: what was read before stays: {mistake}")
+            before = now
+
+    def _signature(self) -> Signature:
+        """What changes when a file does."""
+        found = []
+        for path in files_at(self.path):
+            with contextlib.suppress(OSError):
+                state = path.stat()
+                found.append((str(path), state.st_mtime_ns, state.st_size, state.st_ino))
+        return tuple(found)
+
+
+def files_at(path: Path) -> list[Path]:
+    """A file, or the scenario files in a folder, by name."""
+    if not path.is_dir():
+        return [path]
+    return sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.is_file())
+
+
+def read_files(path: Path) -> list[Scenario]:
+    """All scenarios of a file or a folder. Raises ScenarioMistake."""
+    if not path.exists():
+        raise ScenarioMistake(f"{path} is not there")
+    found: list[Scenario] = []
+    where: dict[str, Path] = {}
+    for file in files_at(path):
+        for scenario in read_text(_text(file), str(file)):
+            if scenario.name in where:
+                raise ScenarioMistake(f"{file}: the name {scenario.name} is taken in {where[scenario.name]}")
+            where[scenario.name] = file
+            found.append(scenario)
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ScenarioMistake(f"{file} is not text in UTF-8") from None
+    except OSError as error:
+        raise ScenarioMistake(f"{file} cannot be read: {error.strerror or error}") from None
+
+
+def _is_being_written(path: Path) -> bool:
+    """Whether somebody has it open for writing, where the system can tell: a read lease is given only if nobody has."""
+    setlease, getlease = getattr(fcntl, "F_SETLEASE", None), getattr(fcntl, "F_GETLEASE", None)
+    if fcntl is None or setlease is None or getlease is None:
+        return False
+    try:
+        opened = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(opened, setlease, fcntl.F_RDLCK)
+        fcntl.fcntl(opened, setlease, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without leases, or a file of somebody else
+        return False
+    finally:
+        os.close(opened)
+    return False

@@ -1,0 +1,211 @@
+"""Scenario: a rule that says which tasks it is for, how they go, and what goes wrong around them.
+
+All plain data, as files and the control API write it. Durations are seconds of the clock; a share is part of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+
+from mock_server.course import Course
+from mock_server.faults import AnyFault
+from mock_server.faults.base import (
+    CONFIG,
+    CallbackFault,
+    CallFault,
+    ErrorCode,
+    Names,
+    Seconds,
+    Share,
+    Spread,
+    Text,
+    chances,
+    drawn,
+)
+from mock_server.scenarios.paths import parse_path
+from mock_server.timeline import Failure
+from mock_server.wording import shown
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What a parameter must be; exactly one of these. A bare value in its place is one that it must equal."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CONFIG
+    one_of: Annotated[tuple[Any, ...], Field(min_length=1)] | None = None
+    glob: Text | None = None
+    contains: Text | None = None
+    present: bool | None = None
+
+    def __post_init__(self) -> None:
+        if sum(getattr(self, name) is not None for name in _SAID) != 1:
+            raise ValueError(f"a condition says exactly one of {', '.join(_SAID)}")
+
+    def holds(self, found: Sequence[Any]) -> bool:
+        """Whether it is true of the values that its path leads to."""
+        if self.present is not None:
+            return bool(found) is self.present
+        if self.one_of is not None:
+            return any(_same(value, wanted) for value in found for wanted in self.one_of)
+        texts = [value for value in found if isinstance(value, str)]
+        if self.glob is not None:
+            return any(fnmatchcase(text, self.glob) for text in texts)
+        return any((self.contains or "").casefold() in text.casefold() for text in texts)
+
+    def __str__(self) -> str:
+        if self.one_of is not None:
+            return " or ".join(map(shown, self.one_of))
+        if self.present is not None:
+            return "present" if self.present else "absent"
+        return f"like {self.glob}" if self.glob is not None else f"text with {self.contains!r}"
+
+
+_SAID = ("one_of", "glob", "contains", "present")
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    """Equality as in JSON, where true is not 1."""
+    return bool(value == wanted) and isinstance(value, bool) is isinstance(wanted, bool)
+
+
+def _written(value: Any) -> Any:
+    """A bare value as the condition it stands for."""
+    return value if isinstance(value, Condition | Mapping) else {"one_of": [value]}
+
+
+def _path(written: str) -> str:
+    parse_path(written)
+    return written
+
+
+Conditions = Mapping[Annotated[str, AfterValidator(_path)], Annotated[Condition, BeforeValidator(_written)]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which submits a scenario is for: those for which all that is said here is true; of these, by their count in each
+    world, the ``nth``, every ``every``-th, the first ``times``, or the first (``once``). Nothing said means all.
+
+    ``model``, ``external_task_id`` and ``world`` (the API key) take * and ?; ``prompt`` is contained in the prompt, in
+    upper or lower case; ``params`` has conditions by path, as ``camera_control.type`` or ``image_list[0].image``.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CONFIG
+    model: Names = ()
+    params: Conditions = field(default_factory=dict)
+    external_task_id: Names = ()
+    prompt: Names = ()
+    world: Names = ()
+    nth: Count | None = None
+    every: Count | None = None
+    times: Count | None = None
+    once: bool = False
+
+    def __post_init__(self) -> None:
+        if self.once and self.times not in {None, 1}:
+            raise ValueError("once means times: 1")
+        if self.nth is not None and (self.every is not None or self.times is not None or self.once):
+            raise ValueError("nth says all by itself; leave every, times and once out")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is for some only of the submits it speaks of."""
+        return self.once or self.nth is not None or self.every is not None or self.times is not None
+
+    def takes(self, count: int) -> bool:
+        """Whether it is for the ``count``-th of the submits it speaks of, from 1."""
+        if self.nth is not None:
+            return count == self.nth
+        every = self.every or 1
+        times = 1 if self.once else self.times
+        return count % every == 0 and (times is None or count // every <= times)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """How a task goes. It is ``refuse``-d at submit with a code, or runs: ``queued`` and ``running`` so long, or ends
+    ``after`` so long in all; its ``progress`` takes the steps of a list in equal parts of the running time; it stands
+    still at progress ``hold``; it ``fail``-s with a code, ``at`` a share of its running time. ``message`` goes with a
+    code. ``output`` is empty, missing, or a number of videos; ``status_word`` is what it says while it runs, and
+    ``fields`` are added to its answers.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CONFIG
+    refuse: ErrorCode | None = None
+    fail: ErrorCode | None = None
+    message: Text | None = None
+    at: Share | None = None
+    after: Seconds | None = None
+    queued: Spread | None = None
+    running: Spread | None = None
+    progress: Annotated[tuple[Share, ...], Field(max_length=1000)] = ()
+    hold: Annotated[Share, Field(lt=1)] | None = None
+    output: Literal["empty", "missing"] | Annotated[int, Field(ge=1, le=16)] | None = None
+    status_word: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.refuse is not None and self.fail is not None:
+            raise ValueError("a task is refused at submit or fails later, not both")
+        if self.message is not None and self.refuse is None and self.fail is None:
+            raise ValueError("message goes with refuse or fail")
+        if self.at is not None and self.fail is None:
+            raise ValueError("at goes with fail: it says when")
+        if self.after is not None and (self.at is not None or self.running is not None):
+            raise ValueError("after says when the task ends; leave running and at out")
+        others = (self.after, self.queued, self.running, self.hold, self.output, self.status_word)
+        if self.refuse is not None and (set(others) != {None} or self.progress or self.fields):
+            raise ValueError("a task that is refused does nothing else; leave the rest out")
+
+    def course(self, planned: Course, failure: Failure | None, *drawn_from: object) -> Course:
+        """How the task goes, given how it would have gone."""
+        source = chances(*drawn_from)
+        queued = planned.queued_for if self.queued is None else drawn(self.queued, source)
+        running = planned.running_for if self.running is None else drawn(self.running, source)
+        fails_at = planned.fails_at if self.at is None else self.at
+        if self.after is not None:
+            queued, running, fails_at = min(queued, self.after), max(self.after - queued, 0.0), 1.0
+        return Course(queued, running, failure or planned.failure, fails_at, self.progress, self.hold)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One rule. Without ``match`` it is for those tasks only that call it by its ``name``; ``use`` takes what another
+    scenario does to the tasks that this one is for. ``story`` says what it is good for, ``source`` where it was seen.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CONFIG
+    name: Name
+    story: Text = ""
+    source: Text = ""
+    match: Match | None = None
+    use: Name | None = None
+    task: Effects = field(default_factory=Effects)
+    faults: Annotated[tuple[AnyFault, ...], Field(max_length=100)] = ()
+
+    def __post_init__(self) -> None:
+        if self.use is not None and self.does_something:
+            raise ValueError("use takes all that another scenario does; leave task and faults out")
+
+    @property
+    def does_something(self) -> bool:
+        """Whether it makes any difference to a task it is for."""
+        return self.task != Effects() or bool(self.faults)
+
+    @property
+    def call_faults(self) -> list[tuple[int, CallFault]]:
+        """Those that hit calls, each with its place among all."""
+        return [(place, fault) for place, fault in enumerate(self.faults) if isinstance(fault, CallFault)]
+
+    @property
+    def callback_faults(self) -> list[tuple[int, CallbackFault]]:
+        """Those that hit callbacks, each with its place among all."""
+        return [(place, fault) for place, fault in enumerate(self.faults) if isinstance(fault, CallbackFault)]

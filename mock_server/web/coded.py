@@ -1,0 +1,71 @@
+"""An error by its code alone: in the words of its model, or in the gateway's."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from html import escape
+from http import HTTPStatus
+
+from mock_server.endpoint import Endpoint, failed_body
+from mock_server.errors import Trouble
+from mock_server.faults.base import ErrorReply
+from mock_server.web.gateway import TABLE
+from mock_server.web.http import Answer, json_answer
+
+_BY_CODE = {str(code): (trouble, status) for trouble, (status, code) in TABLE.items()}
+_BY_STATUS = {status: str(code) for status, code in reversed(TABLE.values())}
+_RETRIED = {"42901", "42902"}
+
+
+def known_codes(endpoint: Endpoint) -> dict[str, str]:
+    """The codes of a model's document, and the one that stands for any other mistake, with what they mean."""
+    table = endpoint.errors
+    known = {row.code: row.meaning for row in table.codes}
+    known.setdefault(table.other, "the body is not accepted")
+    known.setdefault(table.generation_failed, "the generation failed")
+    return known
+
+
+def gateway_codes() -> dict[str, Trouble]:
+    """The gateway's codes."""
+    return {code: trouble for code, (trouble, _) in _BY_CODE.items()}
+
+
+def status_of(endpoint: Endpoint, code: str) -> int:
+    """The HTTP status of a submit that is refused with one of a model's own codes."""
+    return {endpoint.errors.unauthenticated: 401, endpoint.errors.unavailable: 503}.get(code, 400)
+
+
+def code_answer(endpoint: Endpoint | None, code: str, message: str | None = None, status: int | None = None) -> Answer:
+    """A call refused with ``code``. One that neither the model nor the gateway knows is told in the model's words."""
+    known = known_codes(endpoint) if endpoint is not None else {}
+    if endpoint is not None and (code in known or code not in _BY_CODE):
+        said = message or known.get(code, "refused")
+        answer = json_answer(failed_body(endpoint, code, said), status or status_of(endpoint, code))
+    else:
+        trouble, usual = _BY_CODE.get(code, (None, 400))
+        said = message or (trouble.value if trouble is not None else "refused")
+        number = int(code) if code.isdigit() and not code.startswith("0") else code
+        shown = {"code": status or usual, "message": said, "error_code": number}
+        answer = json_answer({"status": shown, "data": None}, status or usual)
+        if code in _RETRIED:
+            answer.headers.append((b"retry-after", b"1"))
+    answer.note = f"{code}: {said}"
+    return answer
+
+
+def error_reply(reply: ErrorReply, endpoint: Endpoint | None, now: float) -> Answer:
+    """An error that a fault puts in place of an answer; ``now`` is what dates are counted from."""
+    phrase = HTTPStatus(reply.status).phrase if reply.status in set(HTTPStatus) else "Error"
+    if reply.html:
+        said = escape(reply.message or phrase)
+        page = f"<html><head><title>{reply.status} {phrase}</title></head><body><h1>{said}</h1></body></html>\n"
+        answer = Answer(reply.status, page.encode(), ((b"content-type", b"text/html"),))
+    else:
+        code = reply.code or _BY_STATUS.get(reply.status, f"{reply.status}01")
+        answer = code_answer(endpoint if reply.code is not None else None, code, reply.message or phrase, reply.status)
+    if reply.retry_after is not None:
+        asked = formatdate(now + reply.retry_after, usegmt=True) if reply.as_date else str(reply.retry_after)
+        answer.headers = [(name, value) for name, value in answer.headers if name != b"retry-after"]
+        answer.headers.append((b"retry-after", asked.encode()))
+    return answer

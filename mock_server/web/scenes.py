@@ -1,0 +1,143 @@
+"""Scenarios over the control API: post, list and take back rules, and learn why a task got the one it has (wire#7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from mock_server.advice import warnings
+from mock_server.errors import GatewayError, Trouble
+from mock_server.scenarios.book import Book, library
+from mock_server.scenarios.files import ScenarioFiles
+from mock_server.scenarios.model import Scenario
+from mock_server.scenarios.reading import ScenarioMistake, json_schema, read_text
+from mock_server.web.coded import gateway_codes
+from mock_server.web.http import Answer, Call
+from mock_server.web.state import ControlledState
+from mock_server.web.talk import MAX_BODY, NoBody, key_of, parsed, query_of, shown
+from mock_server.wording import nearest
+
+SCENARIOS = "/_mock/scenarios"
+
+
+@cache
+def _adapter() -> TypeAdapter[Scenario]:
+    return TypeAdapter(Scenario)
+
+
+def scenario_shown(scenario: Scenario) -> dict[str, Any]:
+    """A scenario as a file would write it."""
+    said: dict[str, Any] = _adapter().dump_python(scenario, mode="json", exclude_defaults=True)
+    for place, fault in enumerate(scenario.faults):
+        said["faults"][place] = {"fault": fault.fault, **said["faults"][place]}
+    return said
+
+
+class Scenes:
+    """The handlers."""
+
+    def __init__(self, state: ControlledState, book: Book, files: ScenarioFiles | None) -> None:
+        self._state = state
+        self._book = book
+        self._files = files
+
+    async def post(self, call: Call) -> Answer:
+        """Put rules before those there are; in JSON or YAML."""
+        content = await call.body(MAX_BODY)
+        try:
+            scenarios = read_text(content.decode("utf-8"), "the body")
+            self._book.post(scenarios, key_of(call))
+        except (ScenarioMistake, UnicodeDecodeError) as mistake:
+            told = str(mistake) if isinstance(mistake, ScenarioMistake) else "the body is not text in UTF-8"
+            raise GatewayError(Trouble.MALFORMED, told) from None
+        told_of = list(warnings(scenarios, self._endpoints(), list(gateway_codes())))
+        return shown({"scenarios": [scenario.name for scenario in scenarios], "warnings": told_of})
+
+    async def listed(self, call: Call) -> Answer:
+        """All rules in the order in which they are tried, what they have counted, and the names in the library."""
+        key = key_of(call)
+        scopes = self._book.scopes if key is None else [key, None]
+        rules = [self._rule(rule, "posted", scope, key) for scope in scopes for rule in self._book.posted(scope)]
+        rules += [self._rule(rule, "file", None, key) for rule in self._book.from_files]
+        files = None
+        if self._files is not None:
+            files = {"path": str(self._files.path), "loads": self._files.loads, "mistake": self._files.mistake}
+        named = [{"name": one.name, "story": one.story} for one in library().values()]
+        return shown({"rules": rules, "files": files, "library": named})
+
+    def _rule(self, rule: Scenario, source: str, scope: str | None, key: str | None) -> dict[str, Any]:
+        worlds = self._state.known(key)
+        fired: Counter[str] = Counter()
+        for world in worlds:
+            for (name, place), count in world.tally.fired.items():
+                if name == rule.name:
+                    fired[f"faults[{place}]"] += count
+        return {
+            **scenario_shown(rule),
+            "from": source,
+            "world": self._state.service.world(scope).label if scope is not None else None,
+            "matched": sum(world.tally.matched[rule.name] for world in worlds),
+            "chosen": sum(world.tally.chosen[rule.name] for world in worlds),
+            "fired": dict(sorted(fired.items())),
+        }
+
+    async def one(self, call: Call) -> Answer:
+        """One scenario by its name, of the library too."""
+        name, key = call.param("name"), key_of(call)
+        found = self._book.known(key).get(name)
+        if found is None:
+            raise _unknown(name, list(self._book.known(key)))
+        return shown(scenario_shown(found))
+
+    async def remove(self, call: Call) -> Answer:
+        """Take posted rules back: all of them, or the one that is named."""
+        name, key = call.scope["path_params"].get("name"), key_of(call)
+        removed = self._book.remove(key, name)
+        if name is not None and not removed:
+            posted = [rule.name for scope in self._book.scopes for rule in self._book.posted(scope)]
+            raise _unknown(name, posted, "posted")
+        return shown({"removed": removed})
+
+    async def explain(self, call: Call) -> Answer:
+        """Which rules were tried for a task, and why each was for it or not."""
+        query, key = query_of(call, "task"), key_of(call, "task")
+        if "task" not in query:
+            raise GatewayError(Trouble.MALFORMED, "task is required: the id of a task, or its external id")
+        world, task = await self._state.find(key, query["task"])
+        choice = world.tally.explained(task.id)
+        found = task.scenario
+        return shown(
+            {
+                "task": task.id,
+                "scenario": found.name if found is not None else None,
+                "by": choice.by if choice is not None and found is not None else None,
+                "tried": list(choice.tried) if choice is not None else [],
+                "does": scenario_shown(found) if found is not None else None,
+            }
+        )
+
+    async def reload(self, call: Call) -> Answer:
+        """Read the scenario files now."""
+        await parsed(call, NoBody)
+        if self._files is None:
+            raise GatewayError(Trouble.CONFLICT, "this server was started without --scenarios")
+        try:
+            count = self._files.load()
+        except ScenarioMistake as mistake:
+            raise GatewayError(Trouble.CONFLICT, f"what was read before stays: {mistake}") from None
+        return shown({"scenarios": count, "loads": self._files.loads})
+
+    async def schema(self, call: Call) -> Answer:
+        """The JSON Schema of scenario files."""
+        return shown(json_schema())
+
+    def _endpoints(self) -> dict[str, Any]:
+        return {model: judge.endpoint for model, judge in self._state.service.judges.items()}
+
+
+def _unknown(name: str, known: list[str], kind: str = "known") -> GatewayError:
+    hint = nearest(name, known) if known else ""
+    return GatewayError(Trouble.NOT_FOUND, f"no scenario {name[:100]!r} is {kind}{hint}")

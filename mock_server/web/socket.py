@@ -1,0 +1,126 @@
+"""What can be done to a connection beneath HTTP: answers that end early, drip, lie about their length or never come.
+
+Where there is a socket it is closed or reset for real; an ASGI app without one raises ConnectionResetError instead.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import MutableMapping
+from http import HTTPStatus
+from typing import Any, cast
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mock_server.clock import Sleeper
+from mock_server.faults.base import Disturbance, Reply
+from mock_server.web.http import Answer
+
+CONNECTION = "kirin_mock.connection"
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that lets an answer have its socket."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        cast("MutableMapping[str, Any]", self.scope)[CONNECTION] = self
+
+    async def write(self, content: bytes) -> None:
+        """Send bytes as they are; returns once the system has taken them, or the other side is gone."""
+        if not self.transport.is_closing():
+            self.transport.set_write_buffer_limits(high=0)
+            self.transport.write(content)
+            await self.flow.drain()
+
+    def close(self, *, reset: bool) -> None:
+        """End the connection, with FIN once all is sent, or at once with RST."""
+        if self.transport.is_closing():
+            return
+        if not reset:
+            self.transport.close()
+            return
+        wire: Any = self.transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+
+class DisturbedAnswer(Answer):
+    """An answer that is not sent as HTTP asks. ``sleeper`` waits between the drops of a drip."""
+
+    __slots__ = ("_disturbance", "_length", "_sleeper")
+
+    def __init__(self, reply: Reply, disturbance: Disturbance, sleeper: Sleeper) -> None:
+        super().__init__(reply.status, reply.body, ())
+        kept = [(name, value) for name, value in reply.headers if name != b"content-length"]
+        self._length = len(reply.body) if reply.length is None else reply.length
+        self.headers = [*kept, (b"content-length", b"%d" % self._length)]
+        self._disturbance = disturbance
+        self._sleeper = sleeper
+
+    @property
+    def drips(self) -> bool:
+        """See Answer."""
+        return self._disturbance.drip is not None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what is to be sent of it."""
+        connection: Connection | None = scope.get(CONNECTION)
+        disturbance = self._disturbance
+        body = self.body if disturbance.kept is None else self.body[: disturbance.kept(len(self.body))]
+        if connection is None:
+            await self._send_without_socket(body, send)
+            return
+        if not disturbance.silent:
+            await connection.write(self._head(connection))
+            await self._send_body(body, connection.write)
+        connection.close(reset=disturbance.ending == "reset")
+        while (await receive())["type"] != "http.disconnect":  # uvicorn is told that this call is over
+            pass
+
+    def _head(self, connection: Connection) -> bytes:
+        phrase = HTTPStatus(self.status).phrase if self.status in _KNOWN else ""
+        headers = [*connection.server_state.default_headers, *self.headers, (b"connection", b"close")]
+        lines = [b"HTTP/1.1 %d %s" % (self.status, phrase.encode()), *(b"%s: %s" % header for header in headers)]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    async def _send_body(self, body: bytes, write: Any) -> None:
+        drip = self._disturbance.drip
+        if drip is None:
+            await write(body)
+            return
+        for start in range(0, len(body), drip.size):
+            if start:
+                await self._sleeper.sleep(drip.gap)
+                if self._sleeper.ended:
+                    return
+            await write(body[start : start + drip.size])
+
+    async def _send_without_socket(self, body: bytes, send: Send) -> None:
+        whole = not self._disturbance.ending and self._length == len(self.body)
+        if not self._disturbance.silent:
+            headers = self.headers if whole else [one for one in self.headers if one[0] != b"content-length"]
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
+
+            async def write(content: bytes) -> None:
+                await send({"type": "http.response.body", "body": content, "more_body": True})
+
+            await self._send_body(body, write)
+        if not whole or self._disturbance.silent:
+            raise ConnectionResetError("the connection ends here, as a scenario says")
+        await send({"type": "http.response.body", "body": b""})
+
+
+_KNOWN = frozenset(map(int, HTTPStatus))
+
+#: What a call is answered with whose client hung up: nothing.
+GONE = Disturbance(silent=True, ending="close", handled=False)
+
+
+async def hung_up(receive: Receive) -> None:
+    """Return once the client has."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

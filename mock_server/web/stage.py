@@ -1,0 +1,194 @@
+"""Where scenarios meet calls: which one a submit gets, and what goes wrong with the calls about its task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mock_server.contract import bare_params
+from mock_server.errors import GatewayError, Trouble
+from mock_server.faults.base import Disturbance, Op, Reply
+from mock_server.scenarios.book import Book
+from mock_server.scenarios.choice import Choice, Subject, choose, mismatch
+from mock_server.scenarios.model import Scenario
+from mock_server.scenarios.reading import ScenarioMistake, marker_in, read_words
+from mock_server.service import Service
+from mock_server.task import Task
+from mock_server.web.coded import error_reply
+from mock_server.web.http import Answer, Call, Refused
+from mock_server.web.socket import GONE, DisturbedAnswer, hung_up
+from mock_server.world import World
+
+HEADER = b"x-mock-scenario"
+_MARK = b"[[mock:"
+
+
+class Stage:
+    """Disturbs calls as scenarios say. ``max_hold`` is how many real seconds a call waits for a clock that stands
+    still.
+    """
+
+    def __init__(self, service: Service, book: Book, max_hold: float) -> None:
+        self._service = service
+        self._book = book
+        self._max_hold = max_hold
+
+    def choose(self, call: Call, world: World, model: str, body: Mapping[str, Any]) -> Choice | None:
+        """The scenario of a submit: that of its header, else of its marker, else the first rule that is for it.
+
+        Raises GatewayError for a header or a marker that says something wrong.
+        """
+        given = call.header(HEADER)
+        marked = _MARK in call.content
+        if given is None and not marked and self._book.empty:
+            return None
+        params = bare_params(self._service.endpoint(model), body)
+        if given is not None:
+            return Choice(self._called(given.decode("latin-1"), "X-Mock-Scenario", world), "header")
+        marker = marker_in(params.get("external_task_id"), params.get("prompt"), params.get("negative_prompt"))
+        if marker is not None:
+            return Choice(self._called(marker, "the marker [[mock: ...]]", world), "marker")
+        return choose(self._book.rules(world.key), Subject(world.key, model, params), world.tally)
+
+    def _called(self, text: str, named: str, world: World) -> Scenario:
+        """The scenario that a header or a marker calls."""
+        try:
+            said = read_words(text.strip(), named)
+            found = said if isinstance(said, Scenario) else self._book.named(said, world.key)
+            return self._book.resolved(found, world.key)
+        except ScenarioMistake as mistake:
+            told = str(mistake)
+            raise GatewayError(Trouble.MALFORMED, told if named in told else f"{named}: {told}") from None
+
+    async def submit(self, call: Call, world: World, choice: Choice | None) -> None:
+        """Let happen to a submit what is to happen. Raises Refused for what is answered in place of the API."""
+        if choice is not None and choice.scenario is not None:
+            await self._disturb(call, world, "submit", choice.scenario, "")
+
+    async def enter(self, call: Call, world: World, op: Op, task: Task | None = None) -> bool:
+        """The same for any other call; whether time has passed meanwhile."""
+        if self._book.empty and (task is None or task.scenario is None) and call.header(HEADER) is None:
+            return False
+        return await self._enter(call, world, op, task)
+
+    async def _enter(self, call: Call, world: World, op: Op, task: Task | None) -> bool:
+        given = call.header(HEADER)
+        called = self._called(given.decode("latin-1"), "X-Mock-Scenario", world) if given is not None else None
+        began = call.at
+        for scenario in [called] if called is not None else self._scenarios(world, op, task):
+            if await self._disturb(call, world, op, scenario, task.id if task is not None else "", task):
+                break
+        return call.at != began
+
+    def _scenarios(self, world: World, op: Op, task: Task | None) -> Sequence[Scenario]:
+        """The scenario a task was given, then rules that are for it, or for calls about no task."""
+        own = [task.scenario] if task is not None and task.scenario is not None else []
+        if self._book.empty:
+            return own
+        subject = Subject(world.key) if task is None else Subject(world.key, task.model, task.params)
+        return own + [
+            rule
+            for rule in self._book.rules(world.key)
+            if rule.match is not None
+            and not rule.match.counts
+            and not any(rule.name == one.name for one in own)
+            and any(fault.hits(op) for _, fault in rule.call_faults)
+            and mismatch(rule.match, subject) is None
+        ]
+
+    async def _disturb(
+        self, call: Call, world: World, op: Op, scenario: Scenario, about: str, task: Task | None = None
+    ) -> bool:
+        """Let a scenario's faults happen to a call; whether there were any."""
+        since_end = _since_end(task, call.at)
+        disturbance, names = Disturbance(), []
+        for fault, source in world.tally.firing(scenario, op, about, world.seed, world.key):
+            one = fault.disturbance(source, since_end)
+            if one is not None:
+                names.append(fault.fault)
+                disturbance = merged(disturbance, one)
+        if not names:
+            return False
+        call.fault = f"{scenario.name}: {', '.join(names)}"
+        await self._wait(call, world, disturbance.before)
+        call.ending = Ending(self, call, world, disturbance)
+        if not disturbance.handled:
+            raise Refused(Answer(0, b""))  # the ending puts the right one in its place
+        return True
+
+    async def _wait(self, call: Call, world: World, seconds: float) -> None:
+        """Let time pass. Raises Refused when the client hangs up meanwhile."""
+        if seconds <= 0:
+            return
+        sleeper = self.sleeper(call, world)
+        watcher = asyncio.get_running_loop().create_task(_watch(call, sleeper.end))
+        try:
+            await sleeper.sleep(seconds)
+        finally:
+            watcher.cancel()
+        call.at = world.clock.now()
+        if sleeper.ended:
+            call.ending = None
+            raise Refused(DisturbedAnswer(Reply(0, (), b""), GONE, sleeper))
+
+    def sleeper(self, call: Call, world: World) -> Any:
+        """Who sleeps for a call."""
+        if call.sleeper is None:
+            call.sleeper = world.clock.sleeper(self._max_hold).__enter__()
+        return call.sleeper
+
+    async def end(self, call: Call, world: World, disturbance: Disturbance, answer: Answer) -> Answer:
+        """The answer to send in place of the one that was made."""
+        try:
+            await self._wait(call, world, disturbance.after)
+        except Refused as gone:
+            return gone.answer
+        if disturbance.instead is not None:
+            endpoint = self._service.endpoint(call.model) if call.model is not None else None
+            answer = error_reply(disturbance.instead, endpoint, call.at)
+        reply = Reply(answer.status, answer.headers, await answer.content())
+        if disturbance.spoiled is not None:
+            reply = disturbance.spoiled(reply)
+        if not (disturbance.silent or disturbance.kept or disturbance.drip or disturbance.ending):
+            kept = [(name, value) for name, value in reply.headers if name != b"content-length"]
+            spoiled = Answer(reply.status, reply.body, kept)
+        else:
+            spoiled = DisturbedAnswer(reply, disturbance, self.sleeper(call, world))
+        spoiled.note = answer.note
+        if disturbance.silent:
+            spoiled.status = 0
+        return spoiled
+
+
+class Ending:
+    """What is still to happen to a call once it is answered."""
+
+    __slots__ = ("_call", "_disturbance", "_stage", "_world")
+
+    def __init__(self, stage: Stage, call: Call, world: World, disturbance: Disturbance) -> None:
+        self._stage = stage
+        self._call = call
+        self._world = world
+        self._disturbance = disturbance
+
+    async def __call__(self, answer: Answer) -> Answer:
+        """The answer to send."""
+        return await self._stage.end(self._call, self._world, self._disturbance, answer)
+
+
+def merged(one: Disturbance, other: Disturbance) -> Disturbance:
+    """Both: waits add up; of two that answer or send otherwise, the first."""
+    decided = one if replace(one, before=0.0, after=0.0) != Disturbance() else other
+    return replace(decided, before=one.before + other.before, after=one.after + other.after)
+
+
+def _since_end(task: Task | None, now: float) -> float | None:
+    end = task.timeline.end if task is not None else None
+    return None if end is None else now - end.at
+
+
+async def _watch(call: Call, gone: Any) -> None:
+    await hung_up(call.receive)
+    gone()
