@@ -71,6 +71,20 @@ def _parser() -> argparse.ArgumentParser:
     contract.add_argument("--against", metavar="FILE", help="write nothing; exit 1 when clients of FILE would break")
     contract.set_defaults(run=_contract)
 
+    seed = commands.add_parser(
+        "seed",
+        help="fill a running server with sample tasks",
+        description="Fill one key's world with believable tasks of the last days; the same seed makes the same ones.",
+        allow_abbrev=False,
+    )
+    seed.add_argument("url", metavar="URL", nargs="?", default="http://127.0.0.1:8787", help="default %(default)s")
+    seed.add_argument("--tasks", metavar="N", type=_count, default=200, help="how many; default 200")
+    seed.add_argument("--seed", metavar="N", type=int, default=0, help="what they are drawn from; default 0")
+    seed.add_argument("--days", metavar="N", type=_above_nothing, default=7.0, help="over how many days; default 7")
+    seed.add_argument("--key", metavar="KEY", default="sk-test", help="whose tasks; default sk-test")
+    seed.add_argument("--admin-token", metavar="TOKEN", help="what the server's control API asks for")
+    seed.set_defaults(run=_seed)
+
     replay = commands.add_parser(
         "replay",
         help="play an exported history again",
@@ -207,6 +221,18 @@ def _contract(parsed: argparse.Namespace) -> int:
     if parsed.against is not None:
         return compare(parsed.against)
     return publish(parsed.out, check=parsed.check)
+
+
+def _seed(parsed: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from mock_server.errors import MissingExtra
+
+    if find_spec("faker") is None:
+        raise MissingExtra("sample tasks", "verify")
+    from mock_server.seeding import seed
+
+    return seed(parsed.url, parsed.tasks, parsed.seed, parsed.days, parsed.key, parsed.admin_token)
 
 
 def _replay(parsed: argparse.Namespace) -> int:

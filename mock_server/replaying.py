@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import orjson
 from mock_server.callback import Courier, Outcome
 from mock_server.clock import MANUAL
 from mock_server.errors import UsageError
-from mock_server.redaction import masked, safe_json
+from mock_server.redaction import masked
 from mock_server.scenarios.reading import read_value
 from mock_server.settings import Settings, of_keywords
 from mock_server.task import Attempt, Delivery, Task
@@ -27,6 +26,7 @@ from mock_server.world import World
 
 USUAL_KEYS = ("sk-test", "sk-verify", "sk-verify-other")
 MOST_SHOWN = 20
+HERE = "http://kirin.replay"
 #: Control calls that the clock of a replay does by itself.
 CLOCK_PATHS = frozenset({"/_mock/clock", "/_mock/clock/advance", "/_mock/callbacks/secrets"})
 
@@ -102,8 +102,7 @@ class Replay:
         self._keys = keys
         self._transport = OwnTransport()
         self._built = self._build()
-        self._running: dict[asyncio.Task[httpx.Response], tuple[int, Any]] = {}
-        self._found: list[Difference] = []
+        self._running: set[asyncio.Task[httpx.Response]] = set()
 
     def _build(self) -> Built:
         attempts = {
@@ -113,7 +112,7 @@ class Replay:
         }
         courier = type("Recorded", (RecordedCourier,), {"recorded": attempts})
         built = create_app(self._settings(), self._transport, make_courier=courier)
-        self._transport.serve("http://kirin.replay", built.app)
+        self._transport.serve(HERE, built.app)
         built.state.book.replace_files(read_value(self._history["scenarios"], "the history"))
         return built
 
@@ -122,27 +121,23 @@ class Replay:
         return of_keywords({**given, "speed": MANUAL, "log_format": "off", "journal_size": 1_000_000})
 
     async def play(self) -> list[Difference]:
-        """Every answer that is another than the recorded one."""
+        """Every call that ended otherwise than the recorded one."""
         state = self._built.state
         began = {world["world"]: world["began_at"] for world in self._history["worlds"]}
         for label, began_at in sorted(began.items(), key=lambda one: one[1]):
             state.clock.move_to(began_at)
             state.service.world(self._keys[label])
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self._built.app)) as client:
-            for number, event in self._events():
+            for event in self._history["events"]:
                 await self._move(event)
                 if event["kind"] == "control":
-                    await self._control(client, number, event)
-                else:
-                    await self._begin(client, number, event)
+                    await self._control(client, event)
+                elif _can_be_made(event):
+                    await self._begin(client, event)
             await self._finish()
+            replayed = (await client.get(f"{HERE}/_mock/history", headers={"host": "127.0.0.1"})).content
         await state.service.stop()
-        return self._found
-
-    def _events(self) -> Iterator[tuple[int, Any]]:
-        """The events in the order in which they began."""
-        events = list(enumerate(self._history["events"], 1))
-        yield from sorted(events, key=lambda one: (_began(one[1]), one[0]))
+        return list(_differences(self._history["events"], orjson.loads(replayed)["events"]))
 
     async def _move(self, event: Any) -> None:
         """Bring the clock of the event's world, or of all, to its moment."""
@@ -150,47 +145,31 @@ class Replay:
         for label in labels:
             world = self._world(label)
             await world.scheduler.advance(max(_began(event) - world.clock.now(), 0.0))
-        await self._collect()
 
     def _world(self, label: str) -> World:
         return self._built.service.world(self._keys[label])
 
-    async def _control(self, client: httpx.AsyncClient, number: int, event: Any) -> None:
+    async def _control(self, client: httpx.AsyncClient, event: Any) -> None:
         if event["path"] in CLOCK_PATHS:
             return
         headers = {"host": "127.0.0.1"}
         if event["world"] is not None:
             headers["authorization"] = f"Bearer {self._keys[event['world']]}"
         body = orjson.dumps(event["body"]) if event["body"] is not None else b""
-        address = f"http://kirin.replay{event['path']}"
-        answer = await client.request(event["method"], address, content=body, headers=headers)
-        if answer.status_code >= 400:
-            call = f"{event['method']} {event['path']}"
-            self._found.append(Difference(number, call, "done", [answer.status_code, _value(answer)]))
+        await client.request(event["method"], f"{HERE}{event['path']}", content=body, headers=headers)
 
-    async def _begin(self, client: httpx.AsyncClient, number: int, event: Any) -> None:
+    async def _begin(self, client: httpx.AsyncClient, event: Any) -> None:
         """Make one call; go on once it is answered, or kept waiting."""
-        if event["path"].startswith(("/media/", "/files/")):
-            return
-        if not event["whole"]:
-            self._found.append(
-                Difference(number, f"{event['method']} {event['path']}", "a body too long to keep", None)
-            )
-            return
         headers = {**event["headers"], "authorization": f"Bearer {self._keys[event['world']]}"}
         body = event["body"] if isinstance(event["body"], str) else orjson.dumps(event["body"])
         content = b"" if event["body"] is None else body
-        clock, address = self._world(event["world"]).clock, f"http://kirin.replay{event['path']}"
+        clock = self._world(event["world"]).clock
         sleeping = clock.sleeping
+        address = f"{HERE}{event['path']}"
         task = asyncio.ensure_future(client.request(event["method"], address, content=content, headers=headers))
-        self._running[task] = (number, event)
+        self._running.add(task)
         while not task.done() and clock.sleeping <= sleeping:
             await asyncio.wait({task}, timeout=0)
-        await self._collect()
-
-    async def _collect(self) -> None:
-        for task in [one for one in self._running if one.done()]:
-            self._compare(*self._running.pop(task), task)
 
     async def _finish(self) -> None:
         """What is still waiting is answered when it was."""
@@ -199,30 +178,33 @@ class Replay:
             clock = self._world(world["world"]).clock
             await self._world(world["world"]).scheduler.advance(max(last - clock.now(), 0.0))
             clock.rouse()
-        if self._running:
-            await asyncio.wait(set(self._running))
-        await self._collect()
+        await asyncio.gather(*self._running, return_exceptions=True)  # an ended connection is told by raising
 
-    def _compare(self, number: int, event: Any, task: asyncio.Task[httpx.Response]) -> None:
-        """Compare one answer; where nothing was answered, nothing may be."""
-        recorded = [event["status"], event["answer"]]
-        replayed: list[Any] = [None, event["answer"]]
-        with contextlib.suppress(httpx.HTTPError, OSError):
-            answer = task.result()
-            replayed = [answer.status_code, safe_json(_value(answer))]
-        if event["fault"] is not None and None in {recorded[0], replayed[0]}:
-            return  # the connection was ended, which an app without a socket tells by raising
-        if recorded != replayed:
-            self._found.append(Difference(number, f"{event['method']} {event['path']}", recorded, replayed))
+
+def _can_be_made(event: Any) -> bool:
+    """Whether a call can be made again: clips and files are left out, and bodies that were not kept whole."""
+    return event["whole"] and not event["path"].startswith(("/media/", "/files/"))
+
+
+def _differences(recorded: Sequence[Any], replayed: Sequence[Any]) -> Iterator[Difference]:
+    """The calls that ended otherwise."""
+    again = (event for event in replayed if event["kind"] == "call")
+    for number, event in enumerate(recorded, 1):
+        if event["kind"] != "call":
+            continue
+        call = f"{event['method']} {event['path']}"
+        if not event["whole"]:
+            yield Difference(number, call, "a body that was not kept whole", None)
+        elif _can_be_made(event):
+            other: Any = next(again, {})
+            if _outcome(event) != _outcome(other):
+                yield Difference(number, call, _outcome(event), _outcome(other))
+
+
+def _outcome(event: Any) -> list[Any]:
+    return [event.get(name) for name in ("at", "status", "fault", "answer")]
 
 
 def _began(event: Any) -> float:
     began: float = event["arrived_at"] if event["kind"] == "call" else event["at"]
     return began
-
-
-def _value(answer: httpx.Response) -> Any:
-    try:
-        return orjson.loads(answer.content) if answer.content else None
-    except orjson.JSONDecodeError:
-        return answer.text

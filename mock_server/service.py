@@ -294,10 +294,14 @@ class Service:
             self.strangers.clear()
         return ended
 
+    def next_order(self) -> int:
+        """The place of the next call among those of all worlds."""
+        self.order += 1
+        return self.order
+
     def note(self, at: float, key: str | None, method: str, path: str, body: Any) -> None:
         """Remember a control call that changed something."""
-        self.order += 1
-        self.deeds.append(Deed(self.order, at, key, method, path, body))
+        self.deeds.append(Deed(self.next_order(), at, key, method, path, body))
 
     async def stop(self) -> None:
         """End everything that is under way."""

@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 BUILD = ["hatchling", "editables"]
 DEV = [
     "coverage",
+    "faker",
     "hypothesis",
     "import-linter",
     "mypy",

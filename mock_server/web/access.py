@@ -29,6 +29,7 @@ class Access:
             raise GatewayError(Trouble.UNAUTHENTICATED, told)
         world = call.world = self._service.world(key)
         call.at = call.arrived_at = world.clock.now()
+        call.order = self._service.next_order()
         if world.window is not None:
             _take(call, world, world.window)
         return world

@@ -47,6 +47,7 @@ from mock_server.web.guard import Guard, is_loopback
 from mock_server.web.history import History
 from mock_server.web.http import Handler
 from mock_server.web.log import call_log
+from mock_server.web.making import Making
 from mock_server.web.media import Media
 from mock_server.web.platform import Platform
 from mock_server.web.queue import REQUEST_PATH, Queue
@@ -143,6 +144,7 @@ def create_app(
         receiver=Receiver(state, guard),
         scenes=Scenes(state, book, scenario_files),
         history=History(state, settings),
+        making=Making(state, stage, address),
     )
     desk = Desk(service, access, clock, guard, call_log(settings.log_format))
     app = App(_routes(desk, access, handlers), lifespan)
@@ -165,6 +167,7 @@ class Handlers:
     receiver: Receiver
     scenes: Scenes
     history: History
+    making: Making
 
 
 def _own_host(settings: Settings) -> tuple[str, ...]:
@@ -217,7 +220,7 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
         _route(desk, "open", "/_mock/health", GET=steering.health),
         control("/_mock/clock", GET=steering.show_clock, PUT=steering.set_clock),
         control("/_mock/clock/advance", POST=steering.advance),
-        control("/_mock/tasks", GET=records.tasks),
+        control("/_mock/tasks", GET=records.tasks, POST=handlers.making.make),
         control(TASKS + REST, GET=records.task, POST=steering.steer),
         control("/_mock/requests", GET=records.requests),
         control("/_mock/callbacks", GET=records.callbacks),

@@ -95,12 +95,11 @@ class Desk:
         if request_id is None:
             request_id = b"%s-%x" % (world.mark if world is not None else b"nobody", journal.calls)
         scope, content, body = call.scope, call.content, answer.body
-        self._service.order += 1
         headers = packed_headers(scope["headers"])
         journal.add(
             (  # the fields of Exchange
                 journal.calls,
-                self._service.order,
+                call.order or self._service.next_order(),
                 at := call.at or (world.clock if world is not None else self._clock).now(),
                 call.arrived_at or at,
                 stopwatch() - began,

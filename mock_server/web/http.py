@@ -72,7 +72,7 @@ class Call:
     """One request: its headers and, when asked for, its body; and what its handler found out about it.
 
     ``headers`` are sent with the answer, whatever it is. ``at`` is its moment by the clock of its world, later than it
-    ``arrived_at`` if it was kept waiting; ``fault`` what
+    ``arrived_at`` if it was kept waiting; ``order`` its place among all calls; ``fault`` what
     a scenario did to it, ``ending`` what is still to be done to its answer, and ``sleeper`` who sleeps for it.
     """
 
@@ -85,6 +85,7 @@ class Call:
         "fault",
         "headers",
         "model",
+        "order",
         "receive",
         "scope",
         "sleeper",
@@ -104,6 +105,7 @@ class Call:
         self.task_id: str | None = None
         self.violations: list[Violation] = []
         self.at = self.arrived_at = 0.0
+        self.order = 0
         self.fault: str | None = None
         self.ending: Callable[[Answer], Awaitable[Answer]] | None = None
         self.sleeper: Sleeper | None = None

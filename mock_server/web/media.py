@@ -59,6 +59,7 @@ class Media:
         world, task = await self._service.find_anywhere(found[1])
         call.world, call.model, call.task_id = world, task.model, task.id
         call.at = call.arrived_at = world.clock.now()
+        call.order = self._service.next_order()
         if int(found[2]) >= task.videos:
             raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} has no clip {int(found[2])}: it makes {task.videos}")
         if task.at(call.at).status is not Status.COMPLETED:

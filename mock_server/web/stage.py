@@ -46,14 +46,14 @@ class Stage:
             return None
         params = bare_params(self._service.endpoint(model), body)
         if given is not None:
-            return Choice(self._called(given.decode("latin-1"), "X-Mock-Scenario", world), "header")
+            return Choice(self.called(given.decode("latin-1"), "X-Mock-Scenario", world), "header")
         marker = marker_in(params.get("external_task_id"), params.get("prompt"), params.get("negative_prompt"))
         if marker is not None:
-            return Choice(self._called(marker, "the marker [[mock: ...]]", world), "marker")
+            return Choice(self.called(marker, "the marker [[mock: ...]]", world), "marker")
         return choose(self._book.rules(world.key), Subject(world.key, model, params), world.tally)
 
-    def _called(self, text: str, named: str, world: World) -> Scenario:
-        """The scenario that a header or a marker calls."""
+    def called(self, text: str, named: str, world: World) -> Scenario:
+        """The scenario that a header or a marker calls. Raises GatewayError."""
         try:
             said = read_words(text.strip(), named)
             found = said if isinstance(said, Scenario) else self._book.named(said, world.key)
@@ -75,7 +75,7 @@ class Stage:
 
     async def _enter(self, call: Call, world: World, op: Op, task: Task | None) -> bool:
         given = call.header(HEADER)
-        called = self._called(given.decode("latin-1"), "X-Mock-Scenario", world) if given is not None else None
+        called = self.called(given.decode("latin-1"), "X-Mock-Scenario", world) if given is not None else None
         began = call.at
         for scenario in [called] if called is not None else self._scenarios(world, op, task):
             if await self._disturb(call, world, op, scenario, task.id if task is not None else "", task):
