@@ -95,6 +95,10 @@ class UsageError(Exception):
     """A wrong flag, file or environment: one clear line for the person who started the program."""
 
 
+class ScenarioMistake(UsageError):
+    """A scenario that says something wrong: where, what, and what would be right."""
+
+
 class MissingExtra(UsageError):
     """Something was asked for that an optional part of the package does."""
 

@@ -10,10 +10,9 @@ import yaml
 
 from mock_server.advice import warnings
 from mock_server.endpoints import discover
-from mock_server.errors import UsageError
+from mock_server.errors import ScenarioMistake, UsageError
 from mock_server.scenarios.book import Book, library
 from mock_server.scenarios.files import read_files
-from mock_server.scenarios.reading import ScenarioMistake
 from mock_server.web.coded import gateway_codes
 from mock_server.web.scenes import scenario_shown
 from mock_server.wording import nearest

@@ -72,16 +72,12 @@ def samples(count: int, seed: int, days: float) -> Iterator[Sample]:
 
     fake, random = Faker("en_US"), Random(seed)
     fake.seed_instance(seed)
-    moments = sorted((random.random() ** 1.5 * days * DAY for _ in range(count)), reverse=True)
-    for number, ago in enumerate(moments, 1):
+    recent = max(count // 20, 1)
+    moments = [600 + random.random() ** 1.5 * days * DAY for _ in range(count - recent)]
+    moments += [random.random() * 60 for _ in range(recent)]
+    for number, ago in enumerate(sorted(moments, reverse=True), 1):
         model = random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        recent = count - number < max(count // 20, 1)
-        yield Sample(
-            model,
-            _params(model, number, fake, random),
-            random.random() * 60 if recent else ago + 600,
-            _how(model, random),
-        )
+        yield Sample(model, _params(model, number, fake, random), ago, _how(model, random))
 
 
 def _how(model: str, random: Random) -> str:

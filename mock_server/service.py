@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -21,13 +21,15 @@ from mock_server.gallery import Fetch, Gallery, Visit
 from mock_server.journal import Journal
 from mock_server.limits import RateLimit, Window, whole_seconds
 from mock_server.prices import cost_of, discount
-from mock_server.scenarios.choice import Choice
-from mock_server.scenarios.model import Effects, Scenario
 from mock_server.scheduler import Scheduler
 from mock_server.stores import DuplicateExternalId, Store
 from mock_server.task import Delivery, Task, news_of
 from mock_server.timeline import Failure, Snapshot, Status, Timeline
 from mock_server.world import World
+
+if TYPE_CHECKING:
+    from mock_server.scenarios.choice import Choice
+    from mock_server.scenarios.model import Effects, Scenario
 
 _SHOWN = {Status.QUEUED: "in_progress", Status.CANCELLED: "failed"}
 

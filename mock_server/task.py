@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.faults.base import Telling
 from mock_server.images import Picture
 from mock_server.moments import moment
-from mock_server.scenarios.model import Scenario
 from mock_server.timeline import Snapshot, Status, Timeline
+
+if TYPE_CHECKING:
+    from mock_server.scenarios.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
+from mock_server.errors import ScenarioMistake
 from mock_server.resources import resource
-from mock_server.scenarios.model import Scenario
-from mock_server.scenarios.reading import ScenarioMistake, read_text
 from mock_server.wording import nearest
+
+if TYPE_CHECKING:
+    from mock_server.scenarios.model import Scenario
 
 
 @cache
 def library() -> dict[str, Scenario]:
     """The scenarios that ship with the package, by name."""
+    from mock_server.scenarios.reading import read_text
+
     found: dict[str, Scenario] = {}
     for path in sorted(resource("fixtures", "scenarios").glob("*.yaml")):
         for scenario in read_text(path.read_text("utf-8"), path.name):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mock_server.faults.base import CallFault, Op, chances
-from mock_server.scenarios.model import Match, Scenario
 from mock_server.scenarios.paths import parse_path, values_at
 from mock_server.wording import shown
 
+if TYPE_CHECKING:
+    from mock_server.scenarios.model import Match, Scenario
+
 By = Literal["header", "marker", "rule"]
 
+#: How a marker stands in a prompt or an external id.
+MARKER = re.compile(r"\[\[mock:([^\[\]]{1,2000})\]\]")
 #: For so many tasks of a world it is remembered which scenarios were tried.
 MAX_EXPLAINED = 2_000
 
@@ -137,3 +142,13 @@ def _counted(match: Match) -> str:
     said = [f"every {match.every}."] if match.every is not None else []
     said += [f"the first {most} of them"] if most is not None else []
     return ", ".join(said)
+
+
+def marker_in(*texts: object) -> str | None:
+    """What the first marker in any of these says."""
+    for text in texts:
+        if isinstance(text, str) and "[[mock:" in text:
+            found = MARKER.search(text)
+            if found is not None:
+                return found[1].strip()
+    return None

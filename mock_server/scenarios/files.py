@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mock_server.clock import rest
+from mock_server.errors import ScenarioMistake
 from mock_server.scenarios.book import Book
 from mock_server.scenarios.model import Scenario
-from mock_server.scenarios.reading import ScenarioMistake, read_text
+from mock_server.scenarios.reading import read_text
 
 try:
     import fcntl

@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from mock_server.course import Course
-from mock_server.faults import AnyFault
 from mock_server.faults.base import (
     CONFIG,
     CallbackFault,
@@ -27,6 +26,7 @@ from mock_server.faults.base import (
     chances,
     drawn,
 )
+from mock_server.faults.every import AnyFault
 from mock_server.scenarios.paths import parse_path
 from mock_server.timeline import Failure
 from mock_server.wording import shown

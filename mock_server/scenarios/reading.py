@@ -14,24 +14,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mock_server.errors import UsageError
-from mock_server.faults import CALL_FAULTS, CALLBACK_FAULTS
+from mock_server.errors import ScenarioMistake
 from mock_server.faults.base import CallbackFault, CallFault
+from mock_server.faults.every import CALL_FAULTS, CALLBACK_FAULTS
 from mock_server.scenarios.model import Effects, Match, Scenario
 from mock_server.scenarios.yaml12 import Lines, NotYaml, Place, parsed
 from mock_server.wording import nearest, path_text, shown
 
 MAX_SCENARIOS = 10_000
-#: How a marker stands in a prompt or an external id.
-MARKER = re.compile(r"\[\[mock:([^\[\]]{1,2000})\]\]")
 _FAULT_NAMES: dict[str, type[CallFault | CallbackFault]] = {
     **{str(one.__dataclass_fields__["fault"].default): one for one in CALL_FAULTS},
     **{str(one.__dataclass_fields__["fault"].default): one for one in CALLBACK_FAULTS},
 }
-
-
-class ScenarioMistake(UsageError):
-    """A scenario that says something wrong: where, what, and what would be right."""
 
 
 @cache
@@ -247,13 +241,3 @@ def _name_of(said: Mapping[str, str]) -> str:
 def _value(name: str, value: str) -> Any:
     """Lists are written with commas in words."""
     return value.split(",") if name in {"on", "news", "progress"} and value != "any" else value
-
-
-def marker_in(*texts: object) -> str | None:
-    """What the first marker in any of these says."""
-    for text in texts:
-        if isinstance(text, str) and "[[mock:" in text:
-            found = MARKER.search(text)
-            if found is not None:
-                return found[1].strip()
-    return None

@@ -31,7 +31,6 @@ from mock_server.inbox import Inboxes
 from mock_server.media.studio import Studio
 from mock_server.outgoing import AddressPolicy, Outgoing
 from mock_server.scenarios.book import Book
-from mock_server.scenarios.files import ScenarioFiles
 from mock_server.service import Parts, Service
 from mock_server.settings import Settings
 from mock_server.stores.memory import MemoryStore
@@ -60,6 +59,8 @@ from mock_server.web.submission import Submission
 
 if TYPE_CHECKING:
     import httpx
+
+    from mock_server.scenarios.files import ScenarioFiles
 
 logger = logging.getLogger("kirin-mock")
 
@@ -110,9 +111,7 @@ def create_app(
         )
     )
     inboxes, files, book = Inboxes(), Files(blobs), Book()
-    scenario_files = ScenarioFiles(Path(settings.scenarios), book, logger.warning) if settings.scenarios else None
-    if scenario_files is not None:
-        scenario_files.load()
+    scenario_files = _scenario_files(settings, book)
     stage = Stage(service, book, settings.max_hold)
 
     @contextlib.asynccontextmanager
@@ -168,6 +167,17 @@ class Handlers:
     scenes: Scenes
     history: History
     making: Making
+
+
+def _scenario_files(settings: Settings, book: Book) -> ScenarioFiles | None:
+    """The files of ``--scenarios``, read. Raises UsageError."""
+    if settings.scenarios is None:
+        return None
+    from mock_server.scenarios.files import ScenarioFiles
+
+    files = ScenarioFiles(Path(settings.scenarios), book, logger.warning)
+    files.load()
+    return files
 
 
 def _own_host(settings: Settings) -> tuple[str, ...]:

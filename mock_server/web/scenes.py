@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
-from mock_server.advice import warnings
-from mock_server.errors import GatewayError, Trouble
+from mock_server.errors import GatewayError, ScenarioMistake, Trouble
 from mock_server.scenarios.book import Book, library
-from mock_server.scenarios.files import ScenarioFiles
-from mock_server.scenarios.model import Scenario
-from mock_server.scenarios.reading import ScenarioMistake, json_schema, read_text
 from mock_server.web.coded import gateway_codes
 from mock_server.web.http import Answer, Call
 from mock_server.web.state import ControlledState
 from mock_server.web.talk import MAX_BODY, NoBody, key_of, parsed, query_of, shown
 from mock_server.wording import nearest
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from mock_server.scenarios.files import ScenarioFiles
+    from mock_server.scenarios.model import Scenario
+
 SCENARIOS = "/_mock/scenarios"
 
 
 @cache
 def _adapter() -> TypeAdapter[Scenario]:
+    from pydantic import TypeAdapter
+
+    from mock_server.scenarios.model import Scenario
+
     return TypeAdapter(Scenario)
 
 
@@ -46,6 +50,9 @@ class Scenes:
 
     async def post(self, call: Call) -> Answer:
         """Put rules before those there are; in JSON or YAML."""
+        from mock_server.advice import warnings
+        from mock_server.scenarios.reading import read_text
+
         content = await call.body(MAX_BODY)
         try:
             scenarios = read_text(content.decode("utf-8"), "the body")
@@ -132,6 +139,8 @@ class Scenes:
 
     async def schema(self, call: Call) -> Answer:
         """The JSON Schema of scenario files."""
+        from mock_server.scenarios.reading import json_schema
+
         return shown(json_schema())
 
     def _endpoints(self) -> dict[str, Any]:

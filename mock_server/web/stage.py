@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.contract import bare_params
-from mock_server.errors import GatewayError, Trouble
+from mock_server.errors import GatewayError, ScenarioMistake, Trouble
 from mock_server.faults.base import Disturbance, Op, Reply
 from mock_server.scenarios.book import Book
-from mock_server.scenarios.choice import Choice, Subject, choose, mismatch
-from mock_server.scenarios.model import Scenario
-from mock_server.scenarios.reading import ScenarioMistake, marker_in, read_words
+from mock_server.scenarios.choice import Choice, Subject, choose, marker_in, mismatch
 from mock_server.service import Service
 from mock_server.task import Task
 from mock_server.web.coded import error_reply
 from mock_server.web.http import Answer, Call, Refused
 from mock_server.web.socket import GONE, DisturbedAnswer, hung_up
 from mock_server.world import World
+
+if TYPE_CHECKING:
+    from mock_server.scenarios.model import Scenario
 
 HEADER = b"x-mock-scenario"
 _MARK = b"[[mock:"
@@ -54,9 +55,11 @@ class Stage:
 
     def called(self, text: str, named: str, world: World) -> Scenario:
         """The scenario that a header or a marker calls. Raises GatewayError."""
+        from mock_server.scenarios.reading import read_words
+
         try:
             said = read_words(text.strip(), named)
-            found = said if isinstance(said, Scenario) else self._book.named(said, world.key)
+            found = self._book.named(said, world.key) if isinstance(said, str) else said
             return self._book.resolved(found, world.key)
         except ScenarioMistake as mistake:
             told = str(mistake)
