@@ -90,7 +90,7 @@ class Courier:
     async def carry(self, task: Task, delivery: Delivery, body: bytes, now: float) -> Outcome:
         """Make one attempt. Never raises for what the other side does."""
         faults = faults_of(task, delivery)
-        if faults:
+        if faults or delivery.faults:
             return await self._carry_badly(task, delivery, body, now, faults)
         self.under_way[delivery.id] = task.world
         try:
@@ -106,7 +106,7 @@ class Courier:
         headers = self.headers(delivery.id, max(now - sum(fault.stale_by for fault in faults), 0), body)
         for fault in faults:
             headers = fault.signed(headers)
-        named = ", ".join(fault.fault for fault in faults)
+        named = ", ".join((*delivery.faults, *(fault.fault for fault in faults)))
         if any(fault.dropped for fault in faults):
             lost = Attempt(now, None, "lost on its way, as its scenario says", 0.0, headers, fault=named)
             return Outcome(lost)
@@ -153,7 +153,8 @@ def faults_of(task: Task, delivery: Delivery) -> list[CallbackFault]:
     return [
         fault
         for place, fault in task.scenario.callback_faults
-        if fault.hits(delivery.status, attempts, chances(task.id, delivery.id, delivery.number, attempts, place))
+        if not fault.plans
+        and fault.hits(delivery.status, attempts, chances(task.id, delivery.id, delivery.number, attempts, place))
     ]
 
 

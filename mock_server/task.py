@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from mock_server.faults.base import Telling
+from mock_server.faults.base import Telling, chances
 from mock_server.images import Picture
 from mock_server.moments import moment
 from mock_server.timeline import Snapshot, Status, Timeline
@@ -90,7 +90,8 @@ class Attempt:
 class Delivery:
     """One piece of news owed to a callback URL. ``tells_of`` is the moment it reports and ``status`` what the task
     became then; ``due_at`` is when to try next: a retry repeats old news, to the byte, which is why ``body`` is kept
-    from the first attempt on. ``number`` counts a task's news from 0, and they go out in that order.
+    from the first attempt on. ``number`` counts a task's news from 0, and they go out in that order. ``faults``
+    have put it off or doubled it.
     """
 
     id: str
@@ -102,6 +103,7 @@ class Delivery:
     state: DeliveryState = DeliveryState.OWED
     attempts: tuple[Attempt, ...] = ()
     body: bytes | None = None
+    faults: tuple[str, ...] = ()
 
 
 def news_of(task: Task, told: Sequence[Delivery] = (), since: float = float("-inf")) -> list[Delivery]:
@@ -116,12 +118,14 @@ def news_of(task: Task, told: Sequence[Delivery] = (), since: float = float("-in
     ahead = [one for one in task.timeline.changes() if one.at >= since and (one.at, one.status) not in known]
     tellings = [Telling(len(news) + place, one.status, one.at, one.at) for place, one in enumerate(ahead)]
     if task.scenario is not None:
-        for _, fault in task.scenario.callback_faults:
-            tellings = fault.planned(tellings, task.created_at)
+        for place, fault in task.scenario.callback_faults:
+            if fault.plans and fault.strikes(chances(task.id, len(news), place)):
+                tellings = fault.planned(tellings, task.created_at)
         tellings.sort(key=lambda telling: telling.due_at)
     for telling in tellings:
         told_of = f"{task.id}/{telling.place}/{telling.status}/{telling.tells_of}"
         name = f"msg_{hashlib.blake2b(told_of.encode(), digest_size=12).hexdigest()}"
         status = Status(telling.status)
-        news.append(Delivery(name, task.id, len(news), status, telling.tells_of, moment(telling.due_at)))
+        due_at = moment(telling.due_at)
+        news.append(Delivery(name, task.id, len(news), status, telling.tells_of, due_at, faults=telling.faults))
     return news

@@ -18,6 +18,12 @@ def _blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def _block(word):
+    """The one block of commands that has this in it."""
+    (found,) = (block for block in _blocks("bash") if word in block)
+    return found.strip()
+
+
 def _curl(command, server):
     here = command.replace("http://127.0.0.1:8787", server.url).replace("curl -s", "curl -s --noproxy '*'")
     ended = subprocess.run(here, shell=True, capture_output=True, text=True, check=True, timeout=60)
@@ -48,9 +54,22 @@ def test_the_queue_commands_work():
 
 def test_the_account_commands_work():
     with MockServer(speed="manual") as server:
-        asked, told = (json.loads(_curl(line, server)) for line in _blocks("bash")[4].split("\n\n"))
+        asked, told = (json.loads(_curl(line, server)) for line in _block("/_mock/account").split("\n\n"))
     assert asked["data"]["balance"] == "1000000.00"
     assert told["accounts"][0]["balance"] == "0.05"
+
+
+def test_the_scenario_commands_work():
+    with MockServer(speed="manual") as server:
+        stuck = json.loads(_curl(_block("stuck-at-40"), server))["id"]
+        failing = json.loads(_curl(_block("[[mock: fail=002001096 after=1s]]"), server))["id"]
+        posted, removed = (json.loads(_curl(line, server)) for line in _block("bad-network").split("\n\n"))
+        server.clock.advance(1)
+        assert server.task(failing).at(server.clock.now()).failure.code == "002001096"
+        server.clock.advance(3600)
+        assert server.task(stuck).at(server.clock.now()).progress == 0.4
+    assert posted == {"scenarios": ["bad-network"], "warnings": []}
+    assert removed == {"removed": 1}
 
 
 def test_the_callback_commands_work():
@@ -61,8 +80,8 @@ def test_the_callback_commands_work():
 
 def test_the_clock_commands_work():
     with MockServer() as server:
-        stopped, moved = (json.loads(_curl(line, server)) for line in _blocks("bash")[5].strip().split("\n"))
-        running = json.loads(_curl(_blocks("bash")[6], server))
+        stopped, moved = (json.loads(_curl(line, server)) for line in _block("/_mock/clock/advance").split("\n"))
+        running = json.loads(_curl(_block('"mode": "real"'), server))
     assert (stopped["mode"], moved["now"]) == ("manual", round(stopped["now"] + 30, 6))
     assert running["mode"] == "real"
 

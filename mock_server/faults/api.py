@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mock_server.faults.base import (
     SILENT_FOR,
@@ -21,11 +21,24 @@ from mock_server.faults.base import (
     Spread,
     Text,
     drawn,
+    length_of_time,
+    whole,
 )
 
 HttpError = Annotated[int, Field(ge=400, le=599)]
 MAX_WAIT = 86_400 * 365
-RetryAfter = Annotated[int, Field(ge=0, le=MAX_WAIT)]
+
+
+def _retry_after(value: Any) -> Any:
+    """A length of time in whole seconds; ``none`` in words for null."""
+    if value in {"none", "null"}:
+        return None
+    seconds = length_of_time(value)
+    return int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds
+
+
+RetryAfter = Annotated[Annotated[int, Field(ge=0, le=MAX_WAIT)] | None, BeforeValidator(_retry_after)]
+UrlError = Annotated[Literal[403, 404, 410], BeforeValidator(whole)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +46,7 @@ class Latency(CallFault):
     """The call takes longer: a fixed time, or one drawn evenly or log-normally."""
 
     fault: Literal["latency"] = "latency"
+    takes_time: ClassVar[bool] = True
     seconds: Spread
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
@@ -45,7 +59,7 @@ class RateLimited(CallFault):
     """429 with ``Retry-After`` in seconds, or as a date; without one when ``retry_after`` is null."""
 
     fault: Literal["rate_limit"] = "rate_limit"
-    retry_after: RetryAfter | None = 1
+    retry_after: RetryAfter = 1
     as_date: bool = False
     code: ErrorCode = "42901"
 
@@ -58,14 +72,16 @@ class RateLimited(CallFault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorAnswer(CallFault):
-    """An error in place of the answer: 500, 502, 503 and 504 are those of gateways, often with a web page as body."""
+    """An error in place of the answer, by its ``status``, its ``code``, or both: 500 if neither is said. 502, 503 and
+    504 are those of gateways, often with a web page as body.
+    """
 
     fault: Literal["error"] = "error"
-    status: HttpError = 500
+    status: HttpError | None = None
     code: ErrorCode | None = None
     message: Text | None = None
     html: bool = False
-    retry_after: RetryAfter | None = None
+    retry_after: RetryAfter = None
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
         """See CallFault."""
@@ -193,7 +209,7 @@ class Expired(CallFault):
 
     fault: Literal["expired"] = "expired"
     after: Seconds = 0.0
-    status: Literal[403, 404, 410] = 403
+    status: UrlError = 403
     default_on = ("media",)
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -23,7 +23,7 @@ SILENT_FOR = 600.0
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-def _seconds(value: Any) -> Any:
+def length_of_time(value: Any) -> Any:
     """``3``, ``"3s"``, ``"500ms"``, ``"2m"`` or ``"1h"`` as seconds."""
     if not isinstance(value, str):
         return value
@@ -43,6 +43,11 @@ def _share(value: Any) -> Any:
     return value
 
 
+def whole(value: Any) -> Any:
+    """A number that was written as text."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) else value
+
+
 def _several(value: Any) -> Any:
     """One value as a list of one."""
     return [value] if isinstance(value, str) else value
@@ -54,7 +59,7 @@ def _code(value: Any) -> Any:
 
 
 CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=MAX_SECONDS)]
+Seconds = Annotated[float, BeforeValidator(length_of_time), Field(ge=0, le=MAX_SECONDS)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 Text = Annotated[str, Field(max_length=10_000)]
 ErrorCode = Annotated[str, BeforeValidator(_code), Field(max_length=100, pattern=r"^[!-~]+$")]
@@ -113,9 +118,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
-    """An answer in place of the API's own: the gateway's error, the model's where it knows ``code``, or a web page."""
+    """An answer in place of the API's own: the gateway's error, the model's where it knows ``code``, or a web page.
+    Without a ``status`` it is that of the code.
+    """
 
-    status: int
+    status: int | None
     code: str | None = None
     message: str | None = None
     html: bool = False
@@ -158,6 +165,8 @@ class CallFault:
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     #: What the fault is for where nothing is said.
     default_on: ClassVar[tuple[Op, ...]] = API_OPS
+    #: Whether it only takes time, so that another fault may happen to the same call.
+    takes_time: ClassVar[bool] = False
     fault: str
     on: Ops = ()
     skip: Annotated[int, Field(ge=0)] = 0
@@ -169,10 +178,10 @@ class CallFault:
         """Whether it is for calls of this kind."""
         return op in (self.on or self.default_on)
 
-    def fires(self, count: int, chances: Random) -> bool:
-        """Whether it happens at the ``count``-th of the calls it is for, from 1."""
-        place = count - self.skip - 1
-        if place < 0 or place % self.every or (self.times is not None and place // self.every >= self.times):
+    def fires(self, count: int, before: int, chances: Random) -> bool:
+        """Whether it happens at the ``count``-th of the calls it is for, from 1, having happened so often before."""
+        turns, off = divmod(count - self.skip, self.every)
+        if turns < 1 or off or (self.times is not None and before >= self.times):
             return False
         return self.chance >= 1 or chances.random() < self.chance
 
@@ -183,12 +192,13 @@ class CallFault:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """One piece of news that a task will owe: which change it tells of, and when it is due."""
+    """One piece of news that a task will owe: which change it tells of, when it is due, and which faults changed it."""
 
     place: int
     status: str
     tells_of: float
     due_at: float
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,11 +221,22 @@ class CallbackFault:
         """Whether it happens to the next attempt at news of a status, after so many."""
         if not self.is_for(status) or (self.times is not None and attempts >= self.times):
             return False
+        return self.strikes(chances)
+
+    def strikes(self, chances: Random) -> bool:
+        """Whether it happens, by chance."""
         return self.chance >= 1 or chances.random() < self.chance
+
+    #: Whether it is about when news are told, not about an attempt.
+    plans: ClassVar[bool] = False
 
     def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
         """When the news of a task are told, given when they would have been."""
         return list(news)
+
+    def moved(self, telling: Telling, due_at: float) -> Telling:
+        """News that this fault has told at another time, or again."""
+        return replace(telling, due_at=due_at, faults=(*telling.faults, self.fault))
 
     #: Whether the attempt is not made at all.
     dropped: ClassVar[bool] = False

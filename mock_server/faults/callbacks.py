@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
@@ -27,13 +27,14 @@ class Duplicated(CallbackFault):
     """The same news come ``copies`` times, under the same id, ``gap`` seconds apart."""
 
     fault: Literal["duplicate"] = "duplicate"
+    plans: ClassVar[bool] = True
     copies: Annotated[int, Field(ge=2, le=100)] = 2
     gap: Seconds = 0.0
 
     def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
         """See CallbackFault."""
         return [
-            replace(telling, due_at=telling.due_at + copy * self.gap)
+            self.moved(telling, telling.due_at + copy * self.gap) if self.is_for(telling.status) else telling
             for telling in news
             for copy in range(self.copies if self.is_for(telling.status) else 1)
         ]
@@ -44,11 +45,12 @@ class Reordered(CallbackFault):
     """News come in the reverse of their order, once the last of them is due."""
 
     fault: Literal["reorder"] = "reorder"
+    plans: ClassVar[bool] = True
 
     def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
         """See CallbackFault."""
         last = max((telling.due_at for telling in news), default=0.0)
-        return [replace(telling, due_at=last) for telling in reversed(news)]
+        return [self.moved(telling, last) for telling in reversed(news)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +58,13 @@ class Late(CallbackFault):
     """News come ``seconds`` after what they tell of, when a poll has long said so."""
 
     fault: Literal["late"] = "late"
+    plans: ClassVar[bool] = True
     seconds: Seconds = 60.0
 
     def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
         """See CallbackFault."""
         return [
-            replace(telling, due_at=telling.due_at + self.seconds) if self.is_for(telling.status) else telling
+            self.moved(telling, telling.due_at + self.seconds) if self.is_for(telling.status) else telling
             for telling in news
         ]
 
@@ -71,13 +74,12 @@ class Early(CallbackFault):
     """The first news come before the submit has answered, when the client cannot know the task's id."""
 
     fault: Literal["early"] = "early"
+    plans: ClassVar[bool] = True
 
     def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
         """See CallbackFault."""
         first = next((place for place, telling in enumerate(news) if self.is_for(telling.status)), None)
-        return [
-            replace(telling, due_at=created_at) if place == first else telling for place, telling in enumerate(news)
-        ]
+        return [self.moved(telling, created_at) if place == first else telling for place, telling in enumerate(news)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +129,9 @@ class ForeignId(CallbackFault):
     def body(self, body: bytes) -> bytes:
         """See CallbackFault."""
         told = orjson.loads(body)
-        told["id"] = hashlib.blake2b(f"foreign/{told['id']}".encode(), digest_size=16).hexdigest()
         told.pop("external_task_id", None)
-        return orjson.dumps(told)
+        foreign = hashlib.blake2b(f"foreign/{told['id']}".encode(), digest_size=16).hexdigest()
+        return orjson.dumps(told).replace(str(told["id"]).encode(), foreign.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

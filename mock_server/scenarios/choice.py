@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from mock_server.faults.base import CallFault, Op, chances
+from mock_server.faults.base import CallFault, Disturbance, Op, chances
 from mock_server.scenarios.paths import parse_path, values_at
 from mock_server.wording import shown
 
@@ -65,6 +65,7 @@ class Tally:
         self.chosen: Counter[str] = Counter()
         self.fired: Counter[tuple[str, int]] = Counter()
         self._aimed: Counter[tuple[str, int, str]] = Counter()
+        self._happened: Counter[tuple[str, int, str]] = Counter()
         self._explained: dict[str, Choice] = {}
 
     def explain(self, task_id: str, choice: Choice) -> None:
@@ -77,19 +78,36 @@ class Tally:
         """How a task came to its scenario, if there was any to try."""
         return self._explained.get(task_id)
 
-    def firing(self, scenario: Scenario, op: Op, about: str, *seed: object) -> list[tuple[CallFault, Any]]:
-        """The faults that happen to the next call of a kind about a task, each with its numbers. Counts the call."""
-        found = []
+    def firing(
+        self, scenario: Scenario, op: Op, about: str, since_end: float | None, *seed: object
+    ) -> list[tuple[CallFault, Disturbance]]:
+        """The faults that happen to the next call of a kind about a task, and what each does. Of those that decide what
+        is answered only the first happens.
+        """
+        found: list[tuple[CallFault, Disturbance]] = []
         for place, fault in scenario.call_faults:
             if not fault.hits(op):
                 continue
             key = (scenario.name, place, about)
             self._aimed[key] += 1
             source = chances(*seed, scenario.name, place, about, self._aimed[key])
-            if fault.fires(self._aimed[key], source):
+            free = fault.takes_time or all(one.takes_time for one, _ in found)
+            fires = free and fault.fires(self._aimed[key], self._happened[key], source)
+            done = fault.disturbance(source, since_end) if fires else None
+            if done is not None:
+                self._happened[key] += 1
                 self.fired[scenario.name, place] += 1
-                found.append((fault, source))
+                found.append((fault, done))
         return found
+
+    def forget(self, names: Collection[str]) -> None:
+        """Count these scenarios from the start again: they are others now, or gone."""
+        for name in names:
+            self.matched.pop(name, None)
+            self.chosen.pop(name, None)
+        for counter in (self.fired, self._aimed, self._happened):
+            for key in [key for key in counter if key[0] in names]:
+                del counter[key]
 
 
 def choose(rules: Sequence[Scenario], subject: Subject, tally: Tally) -> Choice:

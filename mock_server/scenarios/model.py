@@ -201,6 +201,11 @@ class Scenario:
         return self.task != Effects() or bool(self.faults)
 
     @property
+    def only_faults(self) -> bool:
+        """Whether it says nothing of how a task goes."""
+        return self.task == Effects()
+
+    @property
     def call_faults(self) -> list[tuple[int, CallFault]]:
         """Those that hit calls, each with its place among all."""
         return [(place, fault) for place, fault in enumerate(self.faults) if isinstance(fault, CallFault)]

@@ -143,7 +143,7 @@ class MockServer:
             raise UsageError("match goes with the name of a scenario; one that is written out says it itself")
         said = rule if isinstance(rule, str) else orjson.dumps(rule).decode()
         scenarios = read_text(said, "the scenario")
-        self.built.state.book.post(scenarios, None)
+        self.built.state.post_scenarios(scenarios, None)
         self.built.service.note(
             self.clock.now(), None, "POST", "/_mock/scenarios", list(map(scenario_shown, scenarios))
         )

@@ -15,6 +15,7 @@ from mock_server.web.http import Answer, json_answer
 _BY_CODE = {str(code): (trouble, status) for trouble, (status, code) in TABLE.items()}
 _BY_STATUS = {status: str(code) for status, code in reversed(TABLE.values())}
 _RETRIED = {"42901", "42902"}
+_KNOWN = frozenset(map(int, HTTPStatus))
 
 
 def known_codes(endpoint: Endpoint) -> dict[str, str]:
@@ -56,16 +57,33 @@ def code_answer(endpoint: Endpoint | None, code: str, message: str | None = None
 
 def error_reply(reply: ErrorReply, endpoint: Endpoint | None, now: float) -> Answer:
     """An error that a fault puts in place of an answer; ``now`` is what dates are counted from."""
-    phrase = HTTPStatus(reply.status).phrase if reply.status in set(HTTPStatus) else "Error"
+    status = reply.status or (500 if reply.code is None else None)
     if reply.html:
-        said = escape(reply.message or phrase)
-        page = f"<html><head><title>{reply.status} {phrase}</title></head><body><h1>{said}</h1></body></html>\n"
-        answer = Answer(reply.status, page.encode(), ((b"content-type", b"text/html"),))
+        answer = _page(status or 500, reply.message)
     else:
-        code = reply.code or _BY_STATUS.get(reply.status, f"{reply.status}01")
-        answer = code_answer(endpoint if reply.code is not None else None, code, reply.message or phrase, reply.status)
+        code = reply.code or _usual_code(status or 500, endpoint)
+        said = reply.message or (None if reply.code is not None else _phrase(status or 500))
+        known = reply.code is not None or (endpoint is not None and code == endpoint.errors.unavailable)
+        answer = code_answer(endpoint if known else None, code, said, status)
+    answer.headers = [(name, value) for name, value in answer.headers if name != b"retry-after"]
     if reply.retry_after is not None:
         asked = formatdate(now + reply.retry_after, usegmt=True) if reply.as_date else str(reply.retry_after)
-        answer.headers = [(name, value) for name, value in answer.headers if name != b"retry-after"]
         answer.headers.append((b"retry-after", asked.encode()))
     return answer
+
+
+def _usual_code(status: int, endpoint: Endpoint | None) -> str:
+    """The code that goes with a status where none is said."""
+    if status == 503 and endpoint is not None and endpoint.errors.unavailable is not None:
+        return endpoint.errors.unavailable
+    return _BY_STATUS.get(status, f"{status}01")
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in _KNOWN else "Error"
+
+
+def _page(status: int, message: str | None) -> Answer:
+    said = escape(message or _phrase(status))
+    page = f"<html><head><title>{status} {_phrase(status)}</title></head><body><h1>{said}</h1></body></html>\n"
+    return Answer(status, page.encode(), ((b"content-type", b"text/html"),))

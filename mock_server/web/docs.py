@@ -83,7 +83,9 @@ required.</p>
 <code>PUT /_mock/clock</code>, <code>POST /_mock/clock/advance</code>,
 <code>POST /_mock/tasks/{{id}}/complete</code>, <code>/fail</code>, <code>/hold</code>, <code>/release</code>,
 <code>GET /_mock/requests</code>,
-<code>GET /_mock/callbacks</code>, <code>/_mock/inbox/{{name}}</code>, <code>POST /_mock/reset</code>.</p>
+<code>GET /_mock/callbacks</code>, <code>/_mock/inbox/{{name}}</code>, <code>POST /_mock/reset</code>. What is to go
+wrong is said with <code>X-Mock-Scenario: NAME</code> on a submit, with <code>[[mock: fail=CODE after=3s]]</code> in its
+prompt, or with rules at <code>/_mock/scenarios</code>, which lists those that there are.</p>
 <p>The same tasks over the queue protocol: <code>POST /model/v1/queue/{{model}}</code> with the bare parameters, then
 <code>.../requests/{{request_id}}/status</code>, <code>/response</code> and <code>/cancel</code>. Discovery:
 <code>GET /api/v1/skill/models</code>, <code>/api/v1/skill/models/{{model}}/spec</code>,

@@ -56,7 +56,7 @@ class Scenes:
         content = await call.body(MAX_BODY)
         try:
             scenarios = read_text(content.decode("utf-8"), "the body")
-            self._book.post(scenarios, key_of(call))
+            self._state.post_scenarios(scenarios, key_of(call))
         except (ScenarioMistake, UnicodeDecodeError) as mistake:
             told = str(mistake) if isinstance(mistake, ScenarioMistake) else "the body is not text in UTF-8"
             raise GatewayError(Trouble.MALFORMED, told) from None
@@ -67,28 +67,41 @@ class Scenes:
         """All rules in the order in which they are tried, what they have counted, and the names in the library."""
         key = key_of(call)
         scopes = self._book.scopes if key is None else [key, None]
-        rules = [self._rule(rule, "posted", scope, key) for scope in scopes for rule in self._book.posted(scope)]
-        rules += [self._rule(rule, "file", None, key) for rule in self._book.from_files]
+        told = await self._faults_of_callbacks(key)
+        rules = [self._rule(rule, "posted", scope, key, told) for scope in scopes for rule in self._book.posted(scope)]
+        rules += [self._rule(rule, "file", None, key, told) for rule in self._book.from_files]
         files = None
         if self._files is not None:
             files = {"path": str(self._files.path), "loads": self._files.loads, "mistake": self._files.mistake}
         named = [{"name": one.name, "story": one.story} for one in library().values()]
         return shown({"rules": rules, "files": files, "library": named})
 
-    def _rule(self, rule: Scenario, source: str, scope: str | None, key: str | None) -> dict[str, Any]:
+    async def _faults_of_callbacks(self, key: str | None) -> Counter[tuple[str, str]]:
+        """How often each fault happened to a callback, by the name of the scenario and its own."""
+        return Counter(
+            (task.scenario.name, name)
+            for _, task, delivery in await self._state.deliveries(key)
+            for attempt in delivery.attempts
+            if task.scenario is not None and attempt.fault is not None
+            for name in attempt.fault.split(", ")
+        )
+
+    def _rule(
+        self, rule: Scenario, source: str, scope: str | None, key: str | None, told: Counter[tuple[str, str]]
+    ) -> dict[str, Any]:
         worlds = self._state.known(key)
-        fired: Counter[str] = Counter()
-        for world in worlds:
-            for (name, place), count in world.tally.fired.items():
-                if name == rule.name:
-                    fired[f"faults[{place}]"] += count
+        fired = {
+            f"faults[{place}]": count
+            for place, fault in enumerate(rule.faults)
+            if (count := sum(one.tally.fired[rule.name, place] for one in worlds) + told[rule.name, fault.fault])
+        }
         return {
             **scenario_shown(rule),
             "from": source,
             "world": self._state.service.world(scope).label if scope is not None else None,
             "matched": sum(world.tally.matched[rule.name] for world in worlds),
             "chosen": sum(world.tally.chosen[rule.name] for world in worlds),
-            "fired": dict(sorted(fired.items())),
+            "fired": fired,
         }
 
     async def one(self, call: Call) -> Answer:
@@ -102,7 +115,7 @@ class Scenes:
     async def remove(self, call: Call) -> Answer:
         """Take posted rules back: all of them, or the one that is named."""
         name, key = call.scope["path_params"].get("name"), key_of(call)
-        removed = self._book.remove(key, name)
+        removed = self._state.remove_scenarios(key, name)
         if name is not None and not removed:
             posted = [rule.name for scope in self._book.scopes for rule in self._book.posted(scope)]
             raise _unknown(name, posted, "posted")

@@ -5,9 +5,11 @@ Where there is a socket it is closed or reset for real; an ASGI app without one 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import struct
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -19,15 +21,17 @@ from mock_server.faults.base import Disturbance, Reply
 from mock_server.web.http import Answer
 
 CONNECTION = "kirin_mock.connection"
+CYCLE = "kirin_mock.cycle"
 
 
 class Connection(HttpToolsProtocol):
     """A connection that lets an answer have its socket."""
 
-    def on_message_begin(self) -> None:
+    def on_headers_complete(self) -> None:
         """Begin a request."""
-        super().on_message_begin()
-        cast("MutableMapping[str, Any]", self.scope)[CONNECTION] = self
+        super().on_headers_complete()
+        scope = cast("MutableMapping[str, Any]", self.scope)
+        scope[CONNECTION], scope[CYCLE] = self, self.cycle
 
     async def write(self, content: bytes) -> None:
         """Send bytes as they are; returns once the system has taken them, or the other side is gone."""
@@ -76,10 +80,10 @@ class DisturbedAnswer(Answer):
             return
         if not disturbance.silent:
             await connection.write(self._head(connection))
-            await self._send_body(body, connection.write)
+            async with ends_when_hung_up(receive, self._sleeper):
+                await self._send_body(body, connection.write)
         connection.close(reset=disturbance.ending == "reset")
-        while (await receive())["type"] != "http.disconnect":  # uvicorn is told that this call is over
-            pass
+        scope[CYCLE].disconnected = True  # uvicorn is told that nothing more comes
 
     def _head(self, connection: Connection) -> bytes:
         phrase = HTTPStatus(self.status).phrase if self.status in _KNOWN else ""
@@ -120,7 +124,17 @@ _KNOWN = frozenset(map(int, HTTPStatus))
 GONE = Disturbance(silent=True, ending="close", handled=False)
 
 
-async def hung_up(receive: Receive) -> None:
-    """Return once the client has."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+@contextlib.asynccontextmanager
+async def ends_when_hung_up(receive: Receive, sleeper: Sleeper) -> AsyncIterator[None]:
+    """Let a sleeper's sleep end for good when the client hangs up meanwhile."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        sleeper.end()
+
+    watcher = asyncio.get_running_loop().create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()

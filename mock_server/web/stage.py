@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from mock_server.service import Service
 from mock_server.task import Task
 from mock_server.web.coded import error_reply
 from mock_server.web.http import Answer, Call, Refused
-from mock_server.web.socket import GONE, DisturbedAnswer, hung_up
+from mock_server.web.socket import GONE, DisturbedAnswer, ends_when_hung_up
 from mock_server.world import World
 
 if TYPE_CHECKING:
@@ -96,6 +95,7 @@ class Stage:
             for rule in self._book.rules(world.key)
             if rule.match is not None
             and not rule.match.counts
+            and rule.only_faults
             and not any(rule.name == one.name for one in own)
             and any(fault.hits(op) for _, fault in rule.call_faults)
             and mismatch(rule.match, subject) is None
@@ -106,15 +106,13 @@ class Stage:
     ) -> bool:
         """Let a scenario's faults happen to a call; whether there were any."""
         since_end = _since_end(task, call.at)
-        disturbance, names = Disturbance(), []
-        for fault, source in world.tally.firing(scenario, op, about, world.seed, world.key):
-            one = fault.disturbance(source, since_end)
-            if one is not None:
-                names.append(fault.fault)
-                disturbance = merged(disturbance, one)
-        if not names:
+        happening = world.tally.firing(scenario, op, about, since_end, world.seed, world.key)
+        if not happening:
             return False
-        call.fault = f"{scenario.name}: {', '.join(names)}"
+        disturbance = Disturbance()
+        for _, one in happening:
+            disturbance = merged(disturbance, one)
+        call.fault = f"{scenario.name}: {', '.join(fault.fault for fault, _ in happening)}"
         await self._wait(call, world, disturbance.before)
         call.ending = Ending(self, call, world, disturbance)
         if not disturbance.handled:
@@ -126,11 +124,8 @@ class Stage:
         if seconds <= 0:
             return
         sleeper = self.sleeper(call, world)
-        watcher = asyncio.get_running_loop().create_task(_watch(call, sleeper.end))
-        try:
+        async with ends_when_hung_up(call.receive, sleeper):
             await sleeper.sleep(seconds)
-        finally:
-            watcher.cancel()
         call.at = world.clock.now()
         if sleeper.ended:
             call.ending = None
@@ -148,6 +143,8 @@ class Stage:
             await self._wait(call, world, disturbance.after)
         except Refused as gone:
             return gone.answer
+        if replace(disturbance, before=0.0, after=0.0) == Disturbance():
+            return answer
         if disturbance.instead is not None:
             endpoint = self._service.endpoint(call.model) if call.model is not None else None
             answer = error_reply(disturbance.instead, endpoint, call.at)
@@ -190,8 +187,3 @@ def merged(one: Disturbance, other: Disturbance) -> Disturbance:
 def _since_end(task: Task | None, now: float) -> float | None:
     end = task.timeline.end if task is not None else None
     return None if end is None else now - end.at
-
-
-async def _watch(call: Call, gone: Any) -> None:
-    await hung_up(call.receive)
-    gone()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mock_server.callback import Courier
 from mock_server.clock import Clock
@@ -14,6 +16,9 @@ from mock_server.scenarios.book import Book
 from mock_server.service import Service
 from mock_server.task import Delivery, Task
 from mock_server.world import World
+
+if TYPE_CHECKING:
+    from mock_server.scenarios.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,22 @@ class ControlledState:
                 return world, task, delivery
         raise GatewayError(Trouble.NOT_FOUND, f"no callback {delivery_id[:100]!r}; GET /_mock/callbacks lists them")
 
+    def post_scenarios(self, scenarios: Sequence[Scenario], key: str | None) -> None:
+        """Put rules before those there are; what bears the same name is counted anew. Raises ScenarioMistake."""
+        self.book.post(scenarios, key)
+        self._count_anew({scenario.name for scenario in scenarios}, key)
+
+    def remove_scenarios(self, key: str | None, name: str | None = None) -> int:
+        """Take posted rules back, the one of this name or all; how many there were."""
+        scopes = self.book.scopes if key is None else [key]
+        names = {rule.name for scope in scopes for rule in self.book.posted(scope) if name in {None, rule.name}}
+        self._count_anew(names, key)
+        return self.book.remove(key, name)
+
+    def _count_anew(self, names: Collection[str], key: str | None) -> None:
+        for world in self.known(key):
+            world.tally.forget(names)
+
     async def reset(self, key: str | None, *, scenarios: bool = False) -> None:
         """Forget the tasks, calls, files and inboxes of one world, or of all, and start its clock anew; posted
         scenarios too if told.
@@ -78,7 +99,7 @@ class ControlledState:
         All of it is forgotten at one instant; what was under way is ended after that.
         """
         if scenarios:
-            self.book.remove(key)
+            self.remove_scenarios(key)
         ended = self.service.forget(key)
         self.inboxes.clear(key)
         self.files.forget(key)
