@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import jsonschema_rs
 
 from mock_server.endpoint import Endpoint
-from mock_server.faults.base import CallFault
+from mock_server.faults.base import CallFault, like
 from mock_server.scenarios.model import Condition, Match, Scenario
 from mock_server.scenarios.paths import Path, parse_path
 from mock_server.wording import nearest, shown
@@ -37,14 +36,14 @@ def _models(match: Match | None, endpoints: Mapping[str, Endpoint]) -> list[str]
     """The models whose tasks a rule may be for."""
     if match is None or not match.model:
         return list(endpoints)
-    return [model for model in endpoints if any(fnmatchcase(model, pattern) for pattern in match.model)]
+    return [model for model in endpoints if any(like(model, pattern) for pattern in match.model)]
 
 
 def _about_match(match: Match | None, models: Sequence[str], endpoints: Mapping[str, Endpoint]) -> Iterator[str]:
     if match is None:
         return
     for pattern in match.model:
-        if not any(fnmatchcase(model, pattern) for model in endpoints):
+        if not any(like(model, pattern) for model in endpoints):
             yield f"match.model: no model is called {pattern}{nearest(pattern, endpoints)}"
     for written, condition in match.params.items():
         path = parse_path(written)
@@ -108,21 +107,33 @@ def _can_hit_refused(fault: Any) -> bool:
 
 def _covers(earlier: Match | None, later: Match | None, endpoints: Mapping[str, Endpoint]) -> bool:
     """Whether the earlier rule takes every task that the later one is for."""
-    if (
-        earlier is None
-        or later is None
-        or earlier.counts
-        or not set(_models(later, endpoints)) <= set(_models(earlier, endpoints))
-    ):
+    if earlier is None or later is None or earlier.counts:
         return False
-    lists = ((earlier.external_task_id, later.external_task_id), (earlier.world, later.world))
-    if any(wide and not (narrow and set(narrow) <= set(wide)) for wide, narrow in lists):
+    models = set(_models(later, endpoints))
+    if not models or not models <= set(_models(earlier, endpoints)):
+        return False
+    pairs = ((earlier.external_task_id, later.external_task_id), (earlier.world, later.world))
+    if any(wide and not (narrow and all(_is_within(one, wide) for one in narrow)) for wide, narrow in pairs):
         return False
     if earlier.prompt and not (
         later.prompt and all(any(w.casefold() in n.casefold() for w in earlier.prompt) for n in later.prompt)
     ):
         return False
-    return earlier.params.items() <= later.params.items()
+    return all(name in later.params and _implies(later.params[name], wide) for name, wide in earlier.params.items())
+
+
+def _is_within(narrow: str, patterns: Sequence[str]) -> bool:
+    """Whether all that is like one pattern is like another, as far as can be told."""
+    return any(narrow == wide or (like(narrow, wide) and not ("*" in narrow and "?" in wide)) for wide in patterns)
+
+
+def _implies(narrow: Condition, wide: Condition) -> bool:
+    """Whether what one condition is true of, the other is as well."""
+    if narrow == wide:
+        return True
+    if wide.present is not None:
+        return wide.present and narrow.present is None
+    return narrow.one_of is not None and all(wide.holds([value]) for value in narrow.one_of)
 
 
 def _those(models: Sequence[str]) -> str:

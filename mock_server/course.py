@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 
 from mock_server.moments import moment
 from mock_server.timeline import Failure, Frame, Status, Timeline
@@ -96,12 +97,18 @@ def _running(course: Course, started_at: float) -> list[Frame]:
 
 
 def _stuck(whole: Timeline, progress: float) -> Timeline:
-    """The same, held at the moment at which it has made that much progress."""
-    for frame, following in zip(whole.frames[1:], whole.frames[2:], strict=False):
-        if frame.progress >= progress:
-            return whole.hold(frame.at)
-        if frame.rate and frame.progress + frame.rate * (following.at - frame.at) > progress:
-            held = whole.hold(moment(frame.at + (progress - frame.progress) / frame.rate))
-            still = replace(held.frames[-1], progress=progress)
-            return replace(held, frames=(*held.frames[:-1], still))
-    return whole.hold(whole.frames[-2].at)
+    """The same, held at the moment at which it has made that much progress; as it is if it never does."""
+    for place, (frame, following) in enumerate(pairwise(whole.frames[1:]), start=2):
+        reached = frame.progress + frame.rate * (following.at - frame.at)
+        if max(frame.progress, round(reached, 6)) < progress:
+            continue
+        grown = max(progress - frame.progress, 0.0) if frame.rate else 0.0
+        at = min(moment(frame.at + (grown / frame.rate if grown else 0.0)), following.at)
+        still = Frame(at, frame.status, frame.progress + grown)
+        ahead = (replace(still, at=0.0, rate=frame.rate), *_from(whole.frames[place:], at))
+        return Timeline((*whole.frames[:place], still), whole.failure, ahead)
+    return whole
+
+
+def _from(frames: Sequence[Frame], start: float) -> list[Frame]:
+    return [replace(frame, at=moment(frame.at - start)) for frame in frames]

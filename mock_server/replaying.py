@@ -113,7 +113,7 @@ class Replay:
         courier = type("Recorded", (RecordedCourier,), {"recorded": attempts})
         built = create_app(self._settings(), self._transport, make_courier=courier)
         self._transport.serve(HERE, built.app)
-        built.state.book.replace_files(read_value(self._history["scenarios"], "the history"))
+        built.state.book.replace_files([one.scenario for one in read_value(self._history["scenarios"], "the history")])
         return built
 
     def _settings(self) -> Settings:

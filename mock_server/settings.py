@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -92,6 +93,7 @@ def _key(value: str) -> str:
 
 
 Key = Annotated[str, AfterValidator(_key)]
+PathText = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, PurePath) else value)]
 
 
 class Settings(BaseModel):
@@ -136,12 +138,14 @@ class Settings(BaseModel):
         False, description="whether Forwarded and X-Forwarded-* headers say how clients address this server"
     )
     journal_size: int = Field(2_000, ge=0, le=1_000_000, description="calls of a key to remember for /_mock/requests")
-    scenarios: str | None = Field(None, description="file or folder of scenarios, read again when it changes")
+    scenarios: PathText | None = Field(None, description="file or folder of scenarios, read again when it changes")
     max_hold: float = Field(
         30.0, gt=0, le=3600, description="real seconds a call may wait for a manual clock to move", allow_inf_nan=False
     )
     log_format: Literal["text", "json", "off"] = Field("text", description="how calls are logged: text, json or off")
-    media_dir: str | None = Field(None, description="folder to keep rendered videos in; by default a temporary one")
+    media_dir: PathText | None = Field(
+        None, description="folder to keep rendered videos in; by default a temporary one"
+    )
     max_body: int = Field(160, ge=1, le=4096, description="largest request body in MiB")
 
 

@@ -64,12 +64,13 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """Frames in order of time, the first at submission. ``ahead`` is what a held task still has before it, the
-    moments counted from the hold.
+    moments counted from the hold; if it is to be held once more after that, ``then`` is what follows.
     """
 
     frames: tuple[Frame, ...]
     failure: Failure | None = None
     ahead: tuple[Frame, ...] = ()
+    then: tuple[Frame, ...] = ()
 
     def at(self, now: float) -> Snapshot:
         """The state at ``now``; before the first frame, the first state."""
@@ -124,7 +125,10 @@ class Timeline:
     def hold(self, now: float) -> Timeline:
         """The same past, and from ``now`` on no change; a timeline that is held by then stays as it is."""
         if self.held:
-            return self if self.frames[-1].at <= now else self.release(now).hold(now)
+            if self.frames[-1].at <= now:
+                return self
+            held = Timeline(self.frames, self.failure).hold(now)
+            return replace(held, then=self.ahead)
         current = self._frame(now)
         still = Frame(now, current.status, current.progress_at(now))
         ahead = tuple(replace(frame, at=round(frame.at - now, 6)) for frame in self.frames if frame.at > now)
@@ -139,4 +143,4 @@ class Timeline:
             return self
         since = max(now, self.frames[-1].at)
         ahead = tuple(replace(frame, at=round(frame.at + since, 6)) for frame in self.ahead)
-        return Timeline((*self._past(since), *ahead), self.failure)
+        return Timeline((*self._past(since), *ahead), self.failure, self.then)

@@ -81,7 +81,7 @@ EFFECTS = st.one_of(
             "status_word": st.just("brewing"),
             "fields": st.just({"eta": 3}),
         },
-    ),
+    ).filter(lambda effects: not {"fail", "output"} <= set(effects)),
 )
 MATCHES = st.fixed_dictionaries(
     {},

@@ -11,21 +11,27 @@ from pydantic import BeforeValidator, Field
 from mock_server.faults.base import (
     SILENT_FOR,
     CallFault,
+    Count,
     Disturbance,
     Drip,
     ErrorCode,
     ErrorReply,
+    Flag,
     Reply,
     Seconds,
     Share,
     Spread,
     Text,
+    Whole,
     drawn,
     length_of_time,
     whole,
 )
 
-HttpError = Annotated[int, Field(ge=400, le=599)]
+HttpError = Annotated[
+    Annotated[int, Field(strict=True, ge=400, le=599)],
+    BeforeValidator(whole, json_schema_input_type=Annotated[int, Field(ge=400, le=599)]),
+]
 MAX_WAIT = 86_400 * 365
 
 
@@ -37,8 +43,11 @@ def _retry_after(value: Any) -> Any:
     return int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds
 
 
-RetryAfter = Annotated[Annotated[int, Field(ge=0, le=MAX_WAIT)] | None, BeforeValidator(_retry_after)]
-UrlError = Annotated[Literal[403, 404, 410], BeforeValidator(whole)]
+RetryAfter = Annotated[
+    Annotated[int, Field(ge=0, le=MAX_WAIT)] | None,
+    BeforeValidator(_retry_after, json_schema_input_type=Annotated[int, Field(ge=0, le=MAX_WAIT)] | str | None),
+]
+UrlError = Annotated[Literal[403, 404, 410], BeforeValidator(whole, json_schema_input_type=Literal[403, 404, 410])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +69,7 @@ class RateLimited(CallFault):
 
     fault: Literal["rate_limit"] = "rate_limit"
     retry_after: RetryAfter = 1
-    as_date: bool = False
+    as_date: Flag = False
     code: ErrorCode = "42901"
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
@@ -80,7 +89,7 @@ class ErrorAnswer(CallFault):
     status: HttpError | None = None
     code: ErrorCode | None = None
     message: Text | None = None
-    html: bool = False
+    html: Flag = False
     retry_after: RetryAfter = None
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
@@ -163,7 +172,7 @@ class SlowDrip(CallFault):
     """The body arrives ``size`` bytes at a time, ``gap`` seconds apart."""
 
     fault: Literal["drip"] = "drip"
-    size: Annotated[int, Field(ge=1, le=2**30)] = 20
+    size: Count = 20
     gap: Seconds = 1.0
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
@@ -225,7 +234,7 @@ class WrongLength(CallFault):
     """Content-Length is off ``by`` so many bytes from what is sent: more promised than comes, or less."""
 
     fault: Literal["wrong_length"] = "wrong_length"
-    by: Annotated[int, Field(ge=-(2**30), le=2**30)] = 1000
+    by: Annotated[Whole, Field(ge=-(2**30), le=2**30)] = 1000
     default_on = ("media",)
 
     def __post_init__(self) -> None:
@@ -244,7 +253,7 @@ class Corrupt(CallFault):
     """So many bytes (``count``) of the body are other ones, at places drawn from the seed."""
 
     fault: Literal["corrupt"] = "corrupt"
-    count: Annotated[int, Field(ge=1, le=2**20)] = 64
+    count: Count = 64
     default_on = ("media",)
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from random import Random
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -20,14 +21,21 @@ MAX_SECONDS = 1e8
 #: How long a silent server keeps a caller.
 SILENT_FOR = 600.0
 
+LENGTH = r"^([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(|ms|s|m|min|h|d)$"
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def _no_flag(value: Any) -> None:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004 - pydantic tells of a ValueError
 
 
 def length_of_time(value: Any) -> Any:
     """``3``, ``"3s"``, ``"500ms"``, ``"2m"`` or ``"1h"`` as seconds."""
+    _no_flag(value)
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(|ms|s|m|min|h|d)", value.strip(), re.ASCII)
+    found = re.fullmatch(LENGTH, value.strip(), re.ASCII)
     if found is None:
         raise ValueError("must be seconds, or a length of time such as 500ms, 3s, 2m, 1h or 1d")
     return float(found[1]) * _UNITS[found[2]]
@@ -35,6 +43,7 @@ def length_of_time(value: Any) -> Any:
 
 def _share(value: Any) -> Any:
     """``0.4`` or ``"40%"`` as a share of one."""
+    _no_flag(value)
     if isinstance(value, str) and value.endswith("%"):
         try:
             return float(value[:-1]) / 100
@@ -45,12 +54,22 @@ def _share(value: Any) -> Any:
 
 def whole(value: Any) -> Any:
     """A number that was written as text."""
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) else value
+    _no_flag(value)
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value, re.ASCII) else value
 
 
-def _several(value: Any) -> Any:
+def _flag(value: Any) -> Any:
+    """True or false that was written as text."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def several(value: Any) -> Any:
     """One value as a list of one."""
     return [value] if isinstance(value, str) else value
+
+
+def _ops(value: Any) -> Any:
+    return API_OPS if value == "any" else several(value)
 
 
 def _code(value: Any) -> Any:
@@ -59,13 +78,43 @@ def _code(value: Any) -> Any:
 
 
 CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
-Seconds = Annotated[float, BeforeValidator(length_of_time), Field(ge=0, le=MAX_SECONDS)]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+_TimeText = Annotated[str, Field(pattern=LENGTH)]
+Seconds = Annotated[
+    Annotated[float, Field(ge=0, le=MAX_SECONDS)],
+    BeforeValidator(length_of_time, json_schema_input_type=Annotated[float, Field(ge=0, le=MAX_SECONDS)] | _TimeText),
+]
+_ShareText = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]+)?%$")]
+Share = Annotated[
+    Annotated[float, Field(ge=0, le=1)],
+    BeforeValidator(_share, json_schema_input_type=Annotated[float, Field(ge=0, le=1)] | _ShareText),
+]
+Whole = Annotated[Annotated[int, Field(strict=True)], BeforeValidator(whole, json_schema_input_type=int)]
+#: A number of times, 1 or more.
+Count = Annotated[
+    Annotated[int, Field(strict=True, ge=1)],
+    BeforeValidator(whole, json_schema_input_type=Annotated[int, Field(ge=1)]),
+]
+Flag = Annotated[Annotated[bool, Field(strict=True)], BeforeValidator(_flag, json_schema_input_type=bool)]
 Text = Annotated[str, Field(max_length=10_000)]
-ErrorCode = Annotated[str, BeforeValidator(_code), Field(max_length=100, pattern=r"^[!-~]+$")]
-Ops = Annotated[tuple[Op, ...], BeforeValidator(lambda value: API_OPS if value == "any" else _several(value))]
-News = Annotated[tuple[Literal["in_progress", "completed", "failed", "cancelled"], ...], BeforeValidator(_several)]
-Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], BeforeValidator(_several)]
+_CodeText = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
+ErrorCode = Annotated[_CodeText, BeforeValidator(_code, json_schema_input_type=_CodeText | int)]
+Ops = Annotated[
+    tuple[Op, ...],
+    Field(min_length=1),
+    BeforeValidator(_ops, json_schema_input_type=Annotated[list[Op], Field(min_length=1)] | Op | Literal["any"]),
+]
+_News = Literal["in_progress", "completed", "failed", "cancelled"]
+News = Annotated[
+    tuple[_News, ...],
+    Field(min_length=1),
+    BeforeValidator(several, json_schema_input_type=Annotated[list[_News], Field(min_length=1)] | _News),
+]
+_Name = Annotated[str, Field(min_length=1, max_length=500)]
+Names = Annotated[
+    tuple[_Name, ...],
+    Field(min_length=1),
+    BeforeValidator(several, json_schema_input_type=Annotated[list[_Name], Field(min_length=1)] | _Name),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +153,11 @@ def drawn(spread: float | Uniform | LogNormal, chances: Random) -> float:
 def chances(*what: object) -> Random:
     """A source of numbers that depends on nothing but what it is for."""
     return Random("/".join(map(str, what)))  # noqa: S311 - to repeat, not to be hard to guess
+
+
+def like(text: str, pattern: str) -> bool:
+    """Whether a text is like a pattern, in which * stands for any characters and ? for any one."""
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +223,9 @@ class CallFault:
     takes_time: ClassVar[bool] = False
     fault: str
     on: Ops = ()
-    skip: Annotated[int, Field(ge=0)] = 0
-    every: Annotated[int, Field(ge=1)] = 1
-    times: Annotated[int, Field(ge=1)] | None = None
+    skip: Annotated[Whole, Field(ge=0)] = 0
+    every: Count = 1
+    times: Count | None = None
     chance: Share = 1.0
 
     def hits(self, op: Op) -> bool:
@@ -210,7 +264,7 @@ class CallbackFault:
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     fault: str
     news: News = ()
-    times: Annotated[int, Field(ge=1)] | None = None
+    times: Count | None = None
     chance: Share = 1.0
 
     def is_for(self, status: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import orjson
 from pydantic import Field
 
-from mock_server.faults.base import CallbackFault, Seconds, Telling
+from mock_server.faults.base import CallbackFault, Seconds, Telling, Whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Duplicated(CallbackFault):
 
     fault: Literal["duplicate"] = "duplicate"
     plans: ClassVar[bool] = True
-    copies: Annotated[int, Field(ge=2, le=100)] = 2
+    copies: Annotated[Whole, Field(ge=2, le=100)] = 2
     gap: Seconds = 0.0
 
     def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:

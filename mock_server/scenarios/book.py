@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mock_server.errors import ScenarioMistake
@@ -72,13 +73,15 @@ class Book:
         own = chain(self._from_files[::-1], self._posted.get(None, ())[::-1], mine[::-1])
         return {**library(), **{scenario.name: scenario for scenario in own}}
 
-    def resolved(self, scenario: Scenario, key: str | None) -> Scenario:
-        """A scenario with what it ``use``-s filled in. Raises ScenarioMistake."""
+    def resolved(
+        self, scenario: Scenario, key: str | None, beside: Mapping[str, Scenario] = MappingProxyType({})
+    ) -> Scenario:
+        """A scenario with what it ``use``-s filled in, which may be one ``beside`` it. Raises ScenarioMistake."""
         seen = [scenario.name]
         used = scenario
         while used.use is not None:
             shipped = library().get(used.use) if used.use == used.name else None
-            used = shipped or self.named(used.use, key)
+            used = shipped or beside.get(used.use) or self.named(used.use, key)
             if used.name in seen[1:]:
                 raise ScenarioMistake(f"scenario {scenario.name} uses itself: {' > '.join([*seen, used.name])}")
             seen.append(used.name)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from mock_server.faults.base import CallFault, Disturbance, Op, chances
+from mock_server.errors import ScenarioMistake
+from mock_server.faults.base import CallFault, Disturbance, Op, chances, like
 from mock_server.scenarios.paths import parse_path, values_at
 from mock_server.wording import shown
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 By = Literal["header", "marker", "rule"]
 
-#: How a marker stands in a prompt or an external id.
-MARKER = re.compile(r"\[\[mock:([^\[\]]{1,2000})\]\]")
+#: How a marker in a prompt or an external id begins.
+MARK = "[[mock:"
 #: For so many tasks of a world it is remembered which scenarios were tried.
 MAX_EXPLAINED = 2_000
 
@@ -111,22 +110,25 @@ class Tally:
 
 
 def choose(rules: Sequence[Scenario], subject: Subject, tally: Tally) -> Choice:
-    """The first of the rules that is for a submit. Counts it for those that speak of it."""
+    """The first of the rules that is for a submit. Counts it for all that speak of it."""
     tried: list[Trial] = []
+    chosen: Scenario | None = None
     for rule in rules:
-        if rule.match is None:
+        if rule.match is None or (chosen is not None and not rule.match.counts):
             continue
         why = mismatch(rule.match, subject)
         if why is None:
             tally.matched[rule.name] += 1
             count = tally.matched[rule.name]
-            if rule.match.takes(count):
+            if chosen is None and rule.match.takes(count):
+                chosen = rule
                 tally.chosen[rule.name] += 1
                 tried.append(Trial(rule.name, True, f"all it asks for is true (match {count})"))
-                return Choice(rule, "rule", tried)
+                continue
             why = f"all it asks for is true, but this is match {count}, and it is for {_counted(rule.match)}"
-        tried.append(Trial(rule.name, False, why))
-    return Choice(None, "rule", tried)
+        if chosen is None:
+            tried.append(Trial(rule.name, False, why))
+    return Choice(chosen, "rule", tried)
 
 
 def mismatch(match: Match, subject: Subject) -> str | None:
@@ -139,7 +141,7 @@ def mismatch(match: Match, subject: Subject) -> str | None:
     )
     for name, patterns, found in looked:
         texts = [text for text in found if isinstance(text, str)]
-        if patterns and not any(fnmatchcase(text, pattern) for text in texts for pattern in patterns):
+        if patterns and not any(like(text, pattern) for text in texts for pattern in patterns):
             told = "another" if name == "world" else shown(texts[0]) if texts else "not there"
             return f"{name} is {told}, not {' or '.join(patterns)}"
     prompts = [text.casefold() for text in subject.prompts]
@@ -163,10 +165,11 @@ def _counted(match: Match) -> str:
 
 
 def marker_in(*texts: object) -> str | None:
-    """What the first marker in any of these says."""
+    """What the first marker in any of these says. Raises ScenarioMistake for one that is not closed."""
     for text in texts:
-        if isinstance(text, str) and "[[mock:" in text:
-            found = MARKER.search(text)
-            if found is not None:
-                return found[1].strip()
+        if isinstance(text, str) and MARK in text:
+            said, closed, _ = text.partition(MARK)[2].partition("]]")
+            if not closed:
+                raise ScenarioMistake(f"the marker {MARK}... is not closed; it ends with ]]")
+            return said.strip()[:2000]
     return None

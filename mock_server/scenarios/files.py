@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mock_server.clock import rest
 from mock_server.errors import ScenarioMistake
 from mock_server.scenarios.book import Book
 from mock_server.scenarios.model import Scenario
-from mock_server.scenarios.reading import read_text
+from mock_server.scenarios.reading import Placed, read_placed
 
 try:
     import fcntl
@@ -38,6 +38,11 @@ class ScenarioFiles:
         #: How often they have been read and were right.
         self.loads = 0
 
+    @property
+    def being_written(self) -> bool:
+        """Whether somebody has one of them open for writing just now, where the system can tell."""
+        return any(_is_being_written(path) for path in files_at(self.path))
+
     def load(self) -> int:
         """Read them now; how many scenarios there are. Raises ScenarioMistake, and then what was there stays."""
         signature = self._signature()
@@ -58,7 +63,7 @@ class ScenarioFiles:
         while True:
             await rest(LOOKS)
             now = self._signature()
-            if now != self._loaded and now == before and not any(_is_being_written(Path(one[0])) for one in now):
+            if now != self._loaded and now == before and not self.being_written:
                 try:
                     count = self.load()
                     self._tell(f"scenarios: {self.path} was read again: {count}")
@@ -80,22 +85,35 @@ def files_at(path: Path) -> list[Path]:
     """A file, or the scenario files in a folder, by name."""
     if not path.is_dir():
         return [path]
-    return sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.is_file())
+    return sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.name[0] != "." and one.is_file())
 
 
 def read_files(path: Path) -> list[Scenario]:
     """All scenarios of a file or a folder. Raises ScenarioMistake."""
     if not path.exists():
         raise ScenarioMistake(f"{path} is not there")
-    found: list[Scenario] = []
-    where: dict[str, Path] = {}
+    found: dict[str, Placed] = {}
     for file in files_at(path):
-        for scenario in read_text(_text(file), str(file)):
-            if scenario.name in where:
-                raise ScenarioMistake(f"{file}: the name {scenario.name} is taken in {where[scenario.name]}")
-            where[scenario.name] = file
-            found.append(scenario)
-    return found
+        for placed in read_placed(_text(file), str(file)):
+            before = found.get(placed.scenario.name)
+            if before is not None:
+                told = f"the name {placed.scenario.name} is taken at {before.at}"
+                raise ScenarioMistake(f"{placed.at}: {told}")
+            found[placed.scenario.name] = placed
+    _require_used(list(found.values()))
+    return [placed.scenario for placed in found.values()]
+
+
+def _require_used(found: Sequence[Placed]) -> None:
+    """Raise ScenarioMistake where a scenario uses one that is not there, or itself."""
+    book = Book()
+    book.replace_files([placed.scenario for placed in found if placed.scenario.use is None])
+    known = {placed.scenario.name: placed.scenario for placed in found}
+    for placed in found:
+        try:
+            book.resolved(placed.scenario, None, known)
+        except ScenarioMistake as mistake:
+            raise ScenarioMistake(f"{placed.use_at}: {mistake}") from None
 
 
 def _text(file: Path) -> str:

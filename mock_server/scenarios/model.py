@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
@@ -17,14 +16,18 @@ from mock_server.faults.base import (
     CONFIG,
     CallbackFault,
     CallFault,
+    Count,
     ErrorCode,
+    Flag,
     Names,
     Seconds,
     Share,
     Spread,
     Text,
+    Whole,
     chances,
     drawn,
+    like,
 )
 from mock_server.faults.every import AnyFault
 from mock_server.scenarios.paths import parse_path
@@ -32,7 +35,6 @@ from mock_server.timeline import Failure
 from mock_server.wording import shown
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class Condition:
     one_of: Annotated[tuple[Any, ...], Field(min_length=1)] | None = None
     glob: Text | None = None
     contains: Text | None = None
-    present: bool | None = None
+    present: Flag | None = None
 
     def __post_init__(self) -> None:
         if sum(getattr(self, name) is not None for name in _SAID) != 1:
@@ -57,7 +59,7 @@ class Condition:
             return any(_same(value, wanted) for value in found for wanted in self.one_of)
         texts = [value for value in found if isinstance(value, str)]
         if self.glob is not None:
-            return any(fnmatchcase(text, self.glob) for text in texts)
+            return any(like(text, self.glob) for text in texts)
         return any((self.contains or "").casefold() in text.casefold() for text in texts)
 
     def __str__(self) -> str:
@@ -86,7 +88,11 @@ def _path(written: str) -> str:
     return written
 
 
-Conditions = Mapping[Annotated[str, AfterValidator(_path)], Annotated[Condition, BeforeValidator(_written)]]
+_Bare = Condition | str | float | bool | list[Any] | None
+Conditions = Mapping[
+    Annotated[str, AfterValidator(_path)],
+    Annotated[Condition, BeforeValidator(_written, json_schema_input_type=_Bare)],
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +113,7 @@ class Match:
     nth: Count | None = None
     every: Count | None = None
     times: Count | None = None
-    once: bool = False
+    once: Flag = False
 
     def __post_init__(self) -> None:
         if self.once and self.times not in {None, 1}:
@@ -148,7 +154,7 @@ class Effects:
     running: Spread | None = None
     progress: Annotated[tuple[Share, ...], Field(max_length=1000)] = ()
     hold: Annotated[Share, Field(lt=1)] | None = None
-    output: Literal["empty", "missing"] | Annotated[int, Field(ge=1, le=16)] | None = None
+    output: Literal["empty", "missing"] | Annotated[Whole, Field(ge=1, le=16)] | None = None
     status_word: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
 
@@ -161,6 +167,8 @@ class Effects:
             raise ValueError("at goes with fail: it says when")
         if self.after is not None and (self.at is not None or self.running is not None):
             raise ValueError("after says when the task ends; leave running and at out")
+        if self.output is not None and self.fail is not None:
+            raise ValueError("a task that fails has no output; leave one of them out")
         others = (self.after, self.queued, self.running, self.hold, self.output, self.status_word)
         if self.refuse is not None and (set(others) != {None} or self.progress or self.fields):
             raise ValueError("a task that is refused does nothing else; leave the rest out")
@@ -176,6 +184,12 @@ class Effects:
         return Course(queued, running, failure or planned.failure, fails_at, self.progress, self.hold)
 
 
+def _not_empty(value: Any) -> Any:
+    if value is None:
+        raise ValueError("it is empty; {} is for all tasks, and left out it is for those that call it by name")
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One rule. Without ``match`` it is for those tasks only that call it by its ``name``; ``use`` takes what another
@@ -186,7 +200,7 @@ class Scenario:
     name: Name
     story: Text = ""
     source: Text = ""
-    match: Match | None = None
+    match: Annotated[Match | None, BeforeValidator(_not_empty, json_schema_input_type=Match)] = None
     use: Name | None = None
     task: Effects = field(default_factory=Effects)
     faults: Annotated[tuple[AnyFault, ...], Field(max_length=100)] = ()

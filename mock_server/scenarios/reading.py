@@ -8,7 +8,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from mock_server.errors import ScenarioMistake
 from mock_server.faults.base import CallbackFault, CallFault
 from mock_server.faults.every import CALL_FAULTS, CALLBACK_FAULTS
-from mock_server.scenarios.model import Effects, Match, Scenario
+from mock_server.scenarios.model import Condition, Effects, Match, Scenario
 from mock_server.scenarios.yaml12 import Lines, NotYaml, Place, parsed
 from mock_server.wording import nearest, path_text, shown
 
@@ -48,8 +48,22 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A scenario and where it stands, for messages; ``use_at`` is where it says ``use``."""
+
+    scenario: Scenario
+    at: str
+    use_at: str
+
+
 def read_text(text: str, named: str) -> list[Scenario]:
     """The scenarios of a file in YAML or JSON. Raises ScenarioMistake with the line."""
+    return [placed.scenario for placed in read_placed(text, named)]
+
+
+def read_placed(text: str, named: str) -> list[Placed]:
+    """The same, with their places."""
     try:
         value, lines = parsed(text)
     except NotYaml as error:
@@ -58,13 +72,13 @@ def read_text(text: str, named: str) -> list[Scenario]:
     return read_value(value, named, lines)
 
 
-def read_value(value: Any, named: str, lines: Lines | None = None) -> list[Scenario]:
+def read_value(value: Any, named: str, lines: Lines | None = None) -> list[Placed]:
     """The scenarios of a parsed file, which has one of them, or a list below ``scenarios``. Raises ScenarioMistake."""
     lines = lines or {}
-    listed, prefix = _listed(value, named)
+    listed, prefix = _listed(value, named, lines)
     if len(listed) > MAX_SCENARIOS:
         raise ScenarioMistake(f"{named}: at most {MAX_SCENARIOS} scenarios, not {len(listed)}")
-    found: list[Scenario] = []
+    found: list[Placed] = []
     names: set[str] = set()
     for place, one in enumerate(listed):
         at: Place = (*prefix, place) if prefix or isinstance(value, list) else ()
@@ -72,22 +86,26 @@ def read_value(value: Any, named: str, lines: Lines | None = None) -> list[Scena
         if scenario.name in names:
             raise ScenarioMistake(f"{_where(named, at, lines)}: the name {scenario.name} is taken by one before it")
         names.add(scenario.name)
-        found.append(scenario)
+        found.append(Placed(scenario, _where(named, at, lines), _where(named, (*at, "use"), lines)))
     return found
 
 
-def _listed(value: Any, named: str) -> tuple[list[Any], tuple[str, ...]]:
+def _listed(value: Any, named: str, lines: Lines) -> tuple[list[Any], tuple[str, ...]]:
     if isinstance(value, dict) and "scenarios" in value:
-        if len(value) > 1 or not isinstance(value["scenarios"], list):
-            raise ScenarioMistake(f"{named}: scenarios is a list, and nothing stands beside it")
+        others = [key for key in value if key != "scenarios"]
+        if others:
+            told = f"{shown(others[0], quote=False)} does not belong beside scenarios"
+            raise ScenarioMistake(f"{_where(named, (others[0],), lines)}: {told}")
+        if not isinstance(value["scenarios"], list):
+            told = f"scenarios must be a list, not {shown(value['scenarios'])}"
+            raise ScenarioMistake(f"{_where(named, ('scenarios',), lines)}: {told}")
         return value["scenarios"], ("scenarios",)
     if isinstance(value, list):
         return value, ()
     if isinstance(value, dict):
         return [value], ()
-    raise ScenarioMistake(
-        f"{named}: a scenario is an object with a name, or several below scenarios, not {shown(value)}"
-    )
+    told = f"a scenario is an object with a name, or several below scenarios, not {shown(value)}"
+    raise ScenarioMistake(f"{named}: {told}")
 
 
 def _one(value: Any, named: str, at: Place, lines: Lines) -> Scenario:
@@ -110,13 +128,16 @@ def _foremost(invalid: ValidationError) -> Any:
     return min(errors, key=lambda error: (error["type"] != "value_error", error["type"] in _INCOMPLETE))
 
 
+_TAG = re.compile(r"Uniform|LogNormal|\[key\]|(float|int|str|function-|literal\[|constrained|nullable|tuple).*")
+
+
 def _is_tag(step: str | int, loc: Sequence[str | int]) -> bool:
     """Whether a step of pydantic's location is the name of a variant and no place in the file."""
     if isinstance(step, int):
         return False
     place = loc.index(step)
     variant = place > 1 and isinstance(loc[place - 1], int) and loc[place - 2] == "faults"
-    return variant or re.search(r"[A-Z(\[]|^(float|int|literal)", step) is not None
+    return variant or _TAG.fullmatch(step) is not None
 
 
 def _where(named: str, at: Place, lines: Lines) -> str:
@@ -162,7 +183,12 @@ _SENTENCES: dict[str, Callable[[str, Sequence[str | int], Any], str]] = {
     "union_tag_not_found": _no_fault,
     "missing": lambda path, _place, _error: f"{path} is required",
     "dataclass_type": lambda path, _, error: f"{path} must be an object, not {shown(error['input'])}",
-    "tuple_type": lambda path, _, error: f"{path} must be a list, not {shown(error['input'])}",
+    "tuple_type": lambda path, _, error: f"{path} must be text or a list, not {shown(error['input'])}",
+    "literal_error": lambda path, place, error: (
+        f"{path} must be empty, missing, or a number of videos from 1 to 16, not {shown(error['input'])}"
+        if place and place[-1] == "output"
+        else _plainly(path, place, error)
+    ),
     "value_error": _not_valid,
     "float_type": _no_number,
     "string_pattern_mismatch": lambda path, _, error: (
@@ -173,14 +199,14 @@ _SENTENCES: dict[str, Callable[[str, Sequence[str | int], Any], str]] = {
 
 def _known(place: Sequence[str | int]) -> str:
     """A hint at the names known where a name is not."""
-    owners: dict[str, Any] = Scenario.__dataclass_fields__
-    if len(place) > 1 and place[0] == "task":
-        owners = Effects.__dataclass_fields__
-    elif len(place) > 1 and place[0] == "match":
-        owners = Match.__dataclass_fields__
-    elif len(place) > 1:
+    owner: Any = {1: Scenario}.get(len(place))
+    if len(place) == 2:
+        owner = {"task": Effects, "match": Match}.get(str(place[0]))
+    elif len(place) == 4 and place[1] == "params":
+        owner = Condition
+    if owner is None:
         return ""
-    return nearest(str(place[-1]), [name for name in owners if not name.startswith("_")])
+    return nearest(str(place[-1]), [one.name for one in fields(owner)])
 
 
 def read_words(text: str, named: str) -> Scenario | str:

@@ -199,8 +199,8 @@ class ServerClock:
         self._server = server
 
     def now(self) -> float:
-        """Virtual Unix seconds."""
-        return self._server.built.clock.now()
+        """Virtual Unix seconds, in the world of ``api_key``."""
+        return self._server.built.state.clock_of(self._server.api_key).now()
 
     def advance(self, seconds: float) -> int:
         """Move time on; returns, once all due by then were attempted, how many callbacks were since the last time."""

@@ -51,6 +51,8 @@ def code_answer(endpoint: Endpoint | None, code: str, message: str | None = None
         answer = json_answer({"status": shown, "data": None}, status or usual)
         if code in _RETRIED:
             answer.headers.append((b"retry-after", b"1"))
+        elif trouble is Trouble.METHOD_NOT_ALLOWED:
+            answer.headers.append((b"allow", b"POST"))
     answer.note = f"{code}: {said}"
     return answer
 

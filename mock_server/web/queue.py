@@ -44,7 +44,8 @@ class Queue:
         if not isinstance(params, dict):
             raise GatewayError(Trouble.MALFORMED, f"the body must be a JSON object: the parameters of {endpoint.model}")
         task = await self._submission.make(call, world, endpoint.model, wrapped_body(endpoint.model, params))
-        made = json_answer({"request_id": task.id, "status": Status.QUEUED})
+        first = Snapshot(Status.QUEUED, 0)
+        made = json_answer(_shown(task, first, {"request_id": task.id, "status": Status.QUEUED}))
         made.note = f"{endpoint.model} task {task.id}"
         return made
 

@@ -144,6 +144,8 @@ class Scenes:
         await parsed(call, NoBody)
         if self._files is None:
             raise GatewayError(Trouble.CONFLICT, "this server was started without --scenarios")
+        if self._files.being_written:
+            raise GatewayError(Trouble.CONFLICT, f"what was read before stays: {self._files.path} is being written")
         try:
             count = self._files.load()
         except ScenarioMistake as mistake:
@@ -161,5 +163,5 @@ class Scenes:
 
 
 def _unknown(name: str, known: list[str], kind: str = "known") -> GatewayError:
-    hint = nearest(name, known) if known else ""
+    hint = nearest(name, known) if known and name not in known else ""
     return GatewayError(Trouble.NOT_FOUND, f"no scenario {name[:100]!r} is {kind}{hint}")

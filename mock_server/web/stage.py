@@ -10,7 +10,7 @@ from mock_server.contract import bare_params
 from mock_server.errors import GatewayError, ScenarioMistake, Trouble
 from mock_server.faults.base import Disturbance, Op, Reply
 from mock_server.scenarios.book import Book
-from mock_server.scenarios.choice import Choice, Subject, choose, marker_in, mismatch
+from mock_server.scenarios.choice import MARK, Choice, Subject, choose, marker_in, mismatch
 from mock_server.service import Service
 from mock_server.task import Task
 from mock_server.web.coded import error_reply
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mock_server.scenarios.model import Scenario
 
 HEADER = b"x-mock-scenario"
-_MARK = b"[[mock:"
+_MARK = MARK.encode()
 
 
 class Stage:
@@ -45,12 +45,17 @@ class Stage:
         if given is None and not marked and self._book.empty:
             return None
         params = bare_params(self._service.endpoint(model), body)
+        subject = Subject(world.key, model, params)
+        by_rule = choose(self._book.rules(world.key), subject, world.tally)
         if given is not None:
             return Choice(self.called(given.decode("latin-1"), "X-Mock-Scenario", world), "header")
-        marker = marker_in(params.get("external_task_id"), params.get("prompt"), params.get("negative_prompt"))
+        try:
+            marker = marker_in(params.get("external_task_id"), *subject.prompts, params.get("negative_prompt"))
+        except ScenarioMistake as mistake:
+            raise GatewayError(Trouble.MALFORMED, str(mistake)) from None
         if marker is not None:
             return Choice(self.called(marker, "the marker [[mock: ...]]", world), "marker")
-        return choose(self._book.rules(world.key), Subject(world.key, model, params), world.tally)
+        return by_rule
 
     def called(self, text: str, named: str, world: World) -> Scenario:
         """The scenario that a header or a marker calls. Raises GatewayError."""
