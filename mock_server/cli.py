@@ -98,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     replay.set_defaults(run=_replay)
 
     _add_scenarios(commands.add_parser("scenarios", help="check scenario files, show the library", allow_abbrev=False))
-    _add_verify(commands.add_parser("verify", help="prove a server against the contract", allow_abbrev=False))
+    _add_verify(
+        commands.add_parser("verify", help="prove a server, or a client, against the contract", allow_abbrev=False)
+    )
     return parser
 
 
@@ -132,6 +134,17 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
         "replay", help="one case again", description="Try one case of a report again.", allow_abbrev=False
     )
     replay.add_argument("replay", metavar="ID", help="the id of the case, as the report has it")
+    traffic = kinds.add_parser(
+        "traffic",
+        help="what a client sent and got: a HAR, or GET /_mock/history",
+        description="Judge recorded traffic by the rules that calls alone can show.",
+        allow_abbrev=False,
+    )
+    traffic.add_argument("file", metavar="FILE", help="a HAR, or what GET /_mock/history gave")
+    traffic.add_argument("--profile", default="default", metavar="NAME", help="default, strict or polite")
+    for form in ("json", "html"):
+        traffic.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
+    traffic.set_defaults(run=_verify_traffic)
     for parser in (server, replay):
         _add_target(parser)
         parser.set_defaults(run=_verify_server)
@@ -246,6 +259,13 @@ def _scenarios(what: str, *arguments: Any) -> int:
 
     run: Callable[..., int] = getattr(scenario_command, what)
     return run(*arguments)
+
+
+def _verify_traffic(parsed: argparse.Namespace) -> int:
+    from mock_server.conduct.command import verify_traffic
+
+    outputs = {form: name for form in ("json", "html") if (name := getattr(parsed, form)) is not None}
+    return verify_traffic(parsed.file, parsed.profile, outputs)
 
 
 def _verify_server(parsed: argparse.Namespace) -> int:

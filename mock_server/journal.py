@@ -48,6 +48,7 @@ class Exchange(NamedTuple):
     violations: Sequence[Violation]
     note: str
     fault: str | None
+    retry_after: str | None
     kept: int
 
     @property
@@ -65,7 +66,7 @@ class Exchange(NamedTuple):
             "request_id": self.request_id.decode("ascii"),
             "method": self.method,
             "path": f"{self.path}?{self.query.decode('latin-1')}" if self.query else self.path,
-            "headers": safe_headers(_pairs(self.headers)),
+            "headers": safe_headers(pairs(self.headers)),
             "body": _shown_body(self.body, self.size),
             "size": self.size,
             "status": self.status or None,
@@ -79,6 +80,7 @@ class Exchange(NamedTuple):
             ],
             "note": self.note,
             "fault": self.fault,
+            "retry_after": self.retry_after,
         }
 
 
@@ -119,7 +121,8 @@ def packed_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"\n".join(map(b":".join, headers))
 
 
-def _pairs(packed: bytes) -> list[tuple[bytes, bytes]]:
+def pairs(packed: bytes) -> list[tuple[bytes, bytes]]:
+    """Headers as they were before they were packed."""
     lines = (line.partition(b":") for line in packed.split(b"\n") if line)
     return [(name, value) for name, _, value in lines]
 

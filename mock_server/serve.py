@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -12,10 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
+from mock_server.conduct.properties import Thresholds
 from mock_server.errors import MissingExtra, UsageError
 from mock_server.settings import Settings
 from mock_server.version import __version__
-from mock_server.web.app import create_app
+from mock_server.web.app import Built, create_app
+from mock_server.web.conformance import verdicts_of
 from mock_server.web.serving import LiveServer, listen, url_of
 
 
@@ -26,6 +29,9 @@ def serve(settings: Settings) -> int:
         logging.getLogger("kirin-mock").setLevel(logging.ERROR)
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it tells of every connection it ends at the end
     require_folder(settings.media_dir, "--media-dir")
+    if settings.conformance is not None:
+        require_folder(str(Path(settings.conformance).absolute().parent), "the folder of --conformance")
+    code = 0
     for ending in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, ending, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks to go on
@@ -34,11 +40,28 @@ def serve(settings: Settings) -> int:
         with listen(settings) as listening:
             url = url_of(settings, listening)
             _spare_the_collector()
-            server = LiveServer(create_app(settings), lambda: print(_block(settings, url), flush=True))
-            server.run(sockets=[listening])
+            built = create_app(settings)
+            server = LiveServer(built, lambda: print(_block(settings, url), flush=True))
+            try:
+                server.run(sockets=[listening])
+            finally:
+                code = _conclude(settings, built)
     except KeyboardInterrupt:
         print("stopped", flush=True)
-    return 0
+    return code
+
+
+def _conclude(settings: Settings, built: Built) -> int:
+    """Say how clients conducted themselves, where that was asked for; the exit code."""
+    if settings.conformance is None and not settings.conformance_fail:
+        return 0
+    from mock_server.conduct.report import concluded
+
+    worlds = list(built.service.worlds.values())
+    verdicts = asyncio.run(verdicts_of(built.service, worlds, Thresholds()))
+    began_at = min((world.began_at for world in worlds), default=0.0)
+    clean = concluded(verdicts, began_at, settings.conformance)
+    return 1 if settings.conformance_fail and not clean else 0
 
 
 def require_folder(folder: str | None, named: str) -> None:

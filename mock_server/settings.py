@@ -143,6 +143,13 @@ class Settings(BaseModel):
         30.0, gt=0, le=3600, description="real seconds a call may wait for a manual clock to move", allow_inf_nan=False
     )
     log_format: Literal["text", "json", "off"] = Field("text", description="how calls are logged: text, json or off")
+    conformance: PathText | None = Field(
+        None,
+        description="file to write at the end: how clients conducted themselves; HTML, or .json",
+    )
+    conformance_fail: bool = Field(
+        False, description="whether the exit code is 1 when something is held against a client, or none called"
+    )
     media_dir: PathText | None = Field(
         None, description="folder to keep rendered videos in; by default a temporary one"
     )

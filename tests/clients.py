@@ -348,6 +348,8 @@ class Careful:
             task = json.loads(raw)
         except ValueError:
             return 400  # it comes again
+        if task.get("external_task_id") not in self.orders:
+            return 404
         if headers["webhook-id"] not in self.read:
             self.read.add(headers["webhook-id"])
             self._note(task, told=True)

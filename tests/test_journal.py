@@ -144,7 +144,7 @@ def _exchange(number, size=0):
     violation = Violation("a", "b", Mistake.OTHER, "c")
     return Exchange(
         number, number, 0.0, 0.0, 0.0, b"r", "GET", b"/", b"", b"", b"x" * size, size, 200, b"{}", 2, None, None,
-        [violation], "", None, size + 100,
+        [violation], "", None, None, size + 100,
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from mock_server.stores.memory import MemoryStore
 from mock_server.web import docs
 from mock_server.web.access import Access
 from mock_server.web.address import Address
+from mock_server.web.conformance import Conformance
 from mock_server.web.control import Control
 from mock_server.web.convertors import REST
 from mock_server.web.desk import Desk, Plane, not_found
@@ -144,6 +145,7 @@ def create_app(
         scenes=Scenes(state, book, scenario_files),
         history=History(state, settings),
         making=Making(state, stage, address),
+        conformance=Conformance(state),
     )
     desk = Desk(service, access, clock, guard, call_log(settings.log_format))
     app = App(_routes(desk, access, handlers), lifespan)
@@ -167,6 +169,7 @@ class Handlers:
     scenes: Scenes
     history: History
     making: Making
+    conformance: Conformance
 
 
 def _scenario_files(settings: Settings, book: Book) -> ScenarioFiles | None:
@@ -242,6 +245,7 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
         control(f"{SCENARIOS}/schema", GET=scenes.schema),
         control(f"{SCENARIOS}/reload", POST=scenes.reload),
         control(f"{SCENARIOS}/{{name}}", GET=scenes.one, DELETE=scenes.remove),
+        control("/_mock/conformance", GET=handlers.conformance.show),
         control("/_mock/history", GET=handlers.history.show),
         control("/_mock/account", GET=records.accounts, PUT=steering.set_balance),
         control("/_mock/reset", POST=steering.reset),

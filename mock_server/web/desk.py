@@ -118,6 +118,7 @@ class Desk:
                 call.violations,
                 answer.note,
                 call.fault,
+                retry_after(answer),
                 OVERHEAD + min(len(content), MAX_KEPT) + min(len(body), MAX_KEPT) + len(headers),
             )
         )
@@ -188,6 +189,13 @@ class DeskApp:
                 (b"access-control-max-age", b"600"),
             ]
         return answer
+
+
+def retry_after(answer: Answer) -> str | None:
+    """When an answer asks to be called again, if it does."""
+    if answer.status not in {429, 503}:
+        return None
+    return next((value.decode("latin-1") for name, value in answer.headers if name == b"retry-after"), None)
 
 
 def _local_origin(call: Call) -> bytes | None:

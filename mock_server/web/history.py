@@ -81,6 +81,7 @@ def call_event(world: World, exchange: Exchange) -> dict[str, Any]:
         "answer": told["answer"],
         "task": told["task"],
         "fault": told["fault"],
+        "retry_after": told["retry_after"],
     }
 
 
@@ -114,6 +115,7 @@ def callback_event(world: World, delivery: Delivery) -> dict[str, Any]:
         "world": world.label,
         "id": delivery.id,
         "number": delivery.number,
+        "signed": any("webhook-signature" in one.headers for one in delivery.attempts),
         "task": delivery.task_id,
         "status": delivery.status,
         "tells_of": delivery.tells_of,

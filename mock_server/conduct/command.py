@@ -1,0 +1,65 @@
+"""``kirin-mock verify traffic``: judges what a client sent and got, from a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mock_server.conduct.properties import thresholds
+from mock_server.conduct.report import as_json, html, is_clean, text
+from mock_server.conduct.sources import of_har, of_history
+from mock_server.conduct.traffic import Traffic
+from mock_server.conduct.wire import Observer
+from mock_server.contract import Judge
+from mock_server.endpoints import discover
+from mock_server.errors import UsageError
+
+
+def verify_traffic(file: str, profile: str, outputs: dict[str, str]) -> int:
+    """0 when nothing is held against the client, 1 otherwise, and when there was nothing to judge."""
+    limits = thresholds(profile)
+    traffics = _read(file)
+    observer = Observer({model: Judge(endpoint) for model, endpoint in discover().items()}, limits)
+    verdicts = {label: observer.judge(traffic) for label, traffic in traffics.items()}
+    began_at = min((call.at for traffic in traffics.values() for call in traffic.calls), default=0.0)
+    for line in text(verdicts, began_at):
+        print(line)
+    contents = {"json": lambda: orjson.dumps(as_json(verdicts)), "html": lambda: html(verdicts, began_at).encode()}
+    for form, name in outputs.items():
+        write(name, contents[form](), f"--{form}")
+    if not any(traffic.calls for traffic in traffics.values()):
+        print(f"{file} has no calls of this API", file=sys.stderr)
+    return 0 if is_clean(verdicts) else 1
+
+
+def write(name: str, content: bytes, flag: str) -> None:
+    """Write a report. Raises UsageError."""
+    try:
+        Path(name).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{flag} {name} cannot be written: {error.strerror or error}") from None
+
+
+def _read(file: str) -> dict[str, Traffic]:
+    try:
+        value = orjson.loads(Path(file).read_bytes())
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror or error}") from None
+    except orjson.JSONDecodeError:
+        value = None
+    try:
+        return dict(_understood(value))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        told = "it is neither a HAR nor what GET /_mock/history gives"
+        raise UsageError(f"{file} is not understood: {told}") from None
+
+
+def _understood(value: Any) -> Iterator[tuple[str, Traffic]]:
+    if "log" in value:
+        yield "recorded", of_har(value)
+    else:
+        yield from of_history(value).items()

@@ -1,0 +1,315 @@
+"""What can be held against a client by its traffic alone. A rule looks at all of it and says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from mock_server.conduct.properties import Thresholds, Verdict
+from mock_server.conduct.traffic import Seen, Traffic
+from mock_server.contract import Judge, wrapped_body
+from mock_server.errors import TaskRejected
+
+#: What may be sent again though it was a 4xx: time, order or other tasks may have been the reason.
+PASSING = frozenset({402, 408, 409, 425, 429})
+BROKEN_OFF = ("truncate", "reset", "wrong_length")
+
+
+class Observer:
+    """Judges traffic. ``judges`` are the contracts of the models."""
+
+    def __init__(self, judges: Mapping[str, Judge], limits: Thresholds) -> None:
+        self._judges = judges
+        self._limits = limits
+
+    def judge(self, traffic: Traffic) -> Verdict:
+        """All that can be held against whoever made it."""
+        verdict = Verdict()
+        for rule in _RULES:
+            rule(self, traffic, verdict)
+        verdict.faults.sort(key=lambda fault: (fault.at, fault.property.id))
+        return verdict
+
+    def key(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W01."""
+        for call in traffic.calls:
+            if call.kind in {"media", "other"}:
+                continue
+            verdict.saw("W01")
+            given = call.headers.get("authorization", "")
+            if not given.lower().startswith("bearer ") or not given[7:].strip():
+                said = "no Authorization header" if not given else "an Authorization header that is not Bearer KEY"
+                verdict.blame("W01", f"{call.method} {call.path} has {said}", call.at, call.number)
+
+    def content_type(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W02."""
+        for call in _of(traffic, "submit"):
+            verdict.saw("W02")
+            given = call.headers.get("content-type", "")
+            if given.partition(";")[0].strip().lower() != "application/json":
+                said = f"a submit says Content-Type {given!r}" if given else "a submit says no Content-Type"
+                verdict.blame("W02", said, call.at, call.number)
+
+    def syntax(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W03."""
+        for call in _of(traffic, "submit"):
+            if not call.whole:
+                continue
+            verdict.saw("W03")
+            wrong = _not_json(call.body)
+            if wrong is not None:
+                verdict.blame("W03", f"the body of a submit {wrong}", call.at, call.number)
+
+    def contract(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W04."""
+        for call in _of(traffic, "submit"):
+            judge = self._judges.get(call.model or "")
+            if judge is None or not call.whole or not isinstance(call.value, dict):
+                continue
+            verdict.saw("W04")
+            body = call.value if "model" in call.value else wrapped_body(judge.endpoint.model, call.value)
+            try:
+                broken = judge.read(body).violations
+            except TaskRejected as rejected:
+                broken = rejected.violations
+            if broken:
+                said = "; ".join(one.message for one in broken[:3])
+                verdict.blame("W04", f"a submit of {call.model} breaks its document: {said}", call.at, call.number)
+
+    def bought_once(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W05 and W06: what is tried again after an answer that was lost."""
+        for tries in _tries(traffic):
+            made: list[Seen] = []
+            for first, again in pairwise(tries):
+                made += [first] if first.made is not None else []
+                verdict.saw("W06")
+                if again.external_id is None or again.external_id != first.external_id:
+                    how = (
+                        "without an external_task_id" if again.external_id is None else "under another external_task_id"
+                    )
+                    said = f"a submit whose answer was {_how(first)} is tried again {how}"
+                    verdict.blame("W06", said, again.at, first.number, again.number)
+                if made:
+                    verdict.saw("W05")
+                    if again.made is not None and again.made != made[-1].made:
+                        said = f"the same was bought twice: the answer to the first submit was {_how(made[-1])}"
+                        verdict.blame("W05", said, again.at, made[-1].number, again.number)
+
+    def patience(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W07 and W08: how long the same call waits after it failed."""
+        for before, again in _repeats(traffic):
+            if not before.retriable:
+                continue
+            waited = again.at - before.over_at
+            if before.retry_after is not None:
+                verdict.saw("W07")
+                if again.at < before.retry_after - self._limits.slack:
+                    asked = before.retry_after - before.over_at
+                    said = f"{_named(again)} comes {waited:.3g} s after a {before.status} that asked for {asked:.3g} s"
+                    verdict.blame("W07", said, again.at, before.number, again.number)
+            elif before.lost:
+                verdict.saw("W08")
+                if waited < self._limits.retry_gap - self._limits.slack:
+                    said = f"{_named(again)} comes {waited:.3g} s after one whose answer was {_how(before)}"
+                    verdict.blame("W08", said, again.at, before.number, again.number)
+
+    def polling(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W09 and W11: how often, and how long, a task is polled."""
+        for polls in _by_task(traffic).values():
+            for before, again in pairwise(polls):
+                if "cancel" in {before.kind, again.kind}:
+                    continue
+                if before.final:
+                    verdict.saw("W11")
+                    since = again.at - before.at
+                    said = f"{again.about} is polled again {since:.3g} s after it was {before.told['status']}"
+                    verdict.blame("W11", said, again.at, before.number, again.number)
+                elif not before.retriable:
+                    verdict.saw("W09")
+                    if again.at - before.over_at < self._limits.poll_gap - self._limits.slack:
+                        said = f"{again.about} is polled again after {again.at - before.over_at:.3g} s"
+                        verdict.blame("W09", said, again.at, before.number, again.number)
+            if polls and polls[-1].final:
+                verdict.saw("W11")
+
+    def refusals(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W10, for calls that change something: a question may have another answer later."""
+        refused: dict[Any, Seen] = {}
+        for call in traffic.calls:
+            if call.kind not in {"submit", "cancel"}:
+                continue
+            what = (call.method, call.path, call.body, call.headers.get("authorization"))
+            before = refused.get(what)
+            if before is not None:
+                said = f"{_named(call)} is sent again as it was, after a {before.status}"
+                verdict.blame("W10", said, call.at, before.number, call.number)
+            if call.status is not None and 400 <= call.status < 500 and call.status not in PASSING:
+                verdict.saw("W10")
+                refused[what] = call
+
+    def ids(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W12."""
+        known: set[str | None] = set()
+        for call in traffic.calls:
+            if call.kind == "submit":
+                known |= {call.answered_id, call.external_id, call.made}
+            elif call.kind in {"poll", "result", "cancel"}:
+                verdict.saw("W12")
+                if call.status == 404 and call.about not in known:
+                    said = f"{_named(call)} asks for {call.about!r}, which no submit has answered or given"
+                    verdict.blame("W12", said, call.at, call.number)
+
+    def endurance(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W13."""
+        run: dict[Any, int] = defaultdict(int)
+        for call in traffic.calls:
+            what = (call.kind, call.about, call.intent if call.kind == "submit" else None)
+            if not call.retriable:
+                run[what] = 0
+                continue
+            run[what] += 1
+            if run[what] == 2:
+                verdict.saw("W13")
+            if run[what] == self._limits.most_failures + 1:
+                said = f"{_named(call)} has failed {run[what]} times in a row and is still tried"
+                verdict.blame("W13", said, call.at, call.number)
+
+    def bad_news(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W15, W16 and W18: callbacks that a receiver should not believe."""
+        for told in traffic.callbacks:
+            for fault, rule, said in _BAD_NEWS:
+                if fault not in told.faults or told.status is None or (rule == "W18" and not told.signed):
+                    continue
+                verdict.saw(rule)
+                if told.good:
+                    verdict.blame(rule, f"{said} is acknowledged with {told.status}", told.at)
+
+    def news_again(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W17."""
+        bad = {fault for fault, _, _ in _BAD_NEWS}
+        taken: set[str] = set()
+        for told in traffic.callbacks:
+            if told.status is None or bad & set(told.faults):
+                continue
+            if told.delivery in taken:
+                verdict.saw("W17")
+                if not told.good:
+                    verdict.blame("W17", f"a callback that came before is answered with {told.status}", told.at)
+            elif told.good:
+                taken.add(told.delivery)
+
+    def downloads(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W19 and W20."""
+        fetches: dict[str, list[Seen]] = defaultdict(list)
+        for call in _of(traffic, "media"):
+            fetches[call.place].append(call)
+        for calls in fetches.values():
+            verdict.saw("W19")
+            if calls[0].status in {403, 410} or (calls[0].status == 404 and "expired" in (calls[0].fault or "")):
+                verdict.blame(
+                    "W19", f"{calls[0].place} is fetched when it is good no more", calls[0].at, calls[0].number
+                )
+            broken = [call for call in calls if any(word in (call.fault or "") for word in BROKEN_OFF)]
+            if broken:
+                verdict.saw("W20")
+                if calls[-1] is broken[-1]:
+                    said = f"{broken[-1].place} broke off and is not fetched again"
+                    verdict.blame("W20", said, broken[-1].at, broken[-1].number)
+
+
+_BAD_NEWS = (
+    ("garbage", "W15", "a callback that is no JSON"),
+    ("foreign_id", "W16", "a callback about a task that was never submitted"),
+    ("bad_signature", "W18", "a callback with a wrong signature"),
+    ("stale_signature", "W18", "a callback with a signature of long ago"),
+)
+
+_RULES: tuple[Callable[[Observer, Traffic, Verdict], None], ...] = (
+    Observer.key,
+    Observer.content_type,
+    Observer.syntax,
+    Observer.contract,
+    Observer.bought_once,
+    Observer.patience,
+    Observer.polling,
+    Observer.refusals,
+    Observer.ids,
+    Observer.endurance,
+    Observer.bad_news,
+    Observer.news_again,
+    Observer.downloads,
+)
+
+
+def _of(traffic: Traffic, kind: str) -> list[Seen]:
+    return [call for call in traffic.calls if call.kind == kind]
+
+
+def _tries(traffic: Traffic) -> Iterator[list[Seen]]:
+    """Submits of the same intent, each tried again because the answer of the one before it was lost."""
+    open_: dict[bytes, list[Seen]] = {}
+    for call in _of(traffic, "submit"):
+        tries = open_.setdefault(call.intent, [])
+        if tries and not tries[-1].lost:
+            yield tries
+            tries = open_[call.intent] = []
+        tries.append(call)
+    yield from open_.values()
+
+
+def _repeats(traffic: Traffic) -> Iterator[tuple[Seen, Seen]]:
+    """Each call and the next one like it: the same submit, or the same question about the same task."""
+    last: dict[Any, Seen] = {}
+    for call in traffic.calls:
+        if call.kind == "other":
+            continue
+        what = (call.kind, call.intent if call.kind == "submit" else call.about)
+        if what in last:
+            yield last[what], call
+        last[what] = call
+
+
+def _by_task(traffic: Traffic) -> dict[str | None, list[Seen]]:
+    """The polls and cancels of each task, under whichever of its ids they were made."""
+    own: dict[str | None, str | None] = {}
+    polls: dict[str | None, list[Seen]] = defaultdict(list)
+    for call in traffic.calls:
+        if call.kind == "submit" and (call.made or call.answered_id) is not None:
+            own[call.external_id] = call.made or call.answered_id
+        elif call.kind in {"poll", "cancel"}:
+            polls[own.get(call.about, call.about)].append(call)
+    return polls
+
+
+def _not_json(body: bytes) -> str | None:
+    """What is wrong with a body as JSON, if anything."""
+    twice: list[str] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in found]
+        twice.extend(name for name in set(names) if names.count(name) > 1)
+        return dict(found)
+
+    def constant(name: str) -> None:
+        raise ValueError(f"has {name}, which is no JSON")
+
+    try:
+        json.loads(body.decode("utf-8"), object_pairs_hook=pairs, parse_constant=constant)
+    except UnicodeDecodeError:
+        return "is not UTF-8"
+    except json.JSONDecodeError as error:
+        return f"is not JSON: {error.msg}"
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return f"has the key {twice[0]!r} twice" if twice else None
+
+
+def _how(call: Seen) -> str:
+    return "lost" if call.status is None else f"a {call.status}" if call.status >= 400 else "broken"
+
+
+def _named(call: Seen) -> str:
+    return f"a {call.kind}" if call.kind != "other" else f"{call.method} {call.place}"

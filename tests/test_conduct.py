@@ -1,0 +1,169 @@
+"""What can be held against clients by their traffic alone: each bad habit is noticed, and a good client has none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from mock_server import MockServer
+from mock_server.cli import main
+from mock_server.conduct.properties import PROPERTIES
+from tests.clients import SECRET
+from tests.habits import HABITS, client_with
+from tests.test_complaints import Receiver, callback_url  # noqa: F401 - a fixture
+
+SETTINGS = {"speed": "manual", "callback_secret": [SECRET], "profile": "fast"}
+
+
+@pytest.fixture(scope="module")
+def kirin(tmp_path_factory):
+    with MockServer(**SETTINGS, media_dir=str(tmp_path_factory.mktemp("clips"))) as kirin:
+        yield kirin
+
+
+def _play(kirin, habit, circumstances, callback_url):  # noqa: F811
+    """Let a client with a habit work; the properties that were judged, by id."""
+    kirin.reset()
+    rule = {key: circumstances[key] for key in ("task", "faults", "match") if key in circumstances}
+    kirin.scenario({"name": "circumstances", "match": {}, **rule})
+    client = client_with(habit, kirin)
+    if circumstances.get("callbacks"):
+        plain = client.body
+        client.body = lambda: {**plain(), "callback_url": callback_url}
+        Receiver.on_news = staticmethod(client.news)
+    with client.http:
+        client.run()
+    kirin.clock.advance(60)
+    return _judged(httpx.get(f"{kirin.url}/_mock/conformance", trust_env=False).json())
+
+
+def _judged(report):
+    return {one["id"]: one for one in report["properties"]}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_bad_habit_is_noticed_and_told_of(kirin, habit, callback_url):  # noqa: F811
+    rule, _, circumstances = HABITS[habit]
+    judged = _play(kirin, habit, circumstances, callback_url)
+    assert judged[rule]["state"] == "wrong"
+    assert all(one["says"] and one["at"] >= 0 for one in judged[rule]["wrong"])
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_good_client_in_the_same_circumstances_has_nothing_held_against_it(kirin, habit, callback_url):  # noqa: F811
+    circumstances = HABITS[habit][2]
+    judged = _play(kirin, None, circumstances, callback_url)
+    assert {name: one["wrong"] for name, one in judged.items() if one["state"] == "wrong"} == {}
+
+
+def test_every_property_is_broken_by_some_habit():
+    assert {rule for rule, _, _ in HABITS.values()} == set(PROPERTIES)
+    assert len(HABITS) >= 25
+
+
+@pytest.mark.parametrize("habit", [None, "polls without a pause", "buys again after a reset", "believes any signature"])
+def test_an_exported_history_is_judged_as_the_server_judges(kirin, habit, callback_url, tmp_path, capsys):  # noqa: F811
+    circumstances = HABITS[habit][2] if habit else {"task": {"running": 9}, "callbacks": True}
+    live = _play(kirin, habit, circumstances, callback_url)
+    file, report, page = tmp_path / "history.json", tmp_path / "report.json", tmp_path / "report.html"
+    file.write_bytes(httpx.get(f"{kirin.url}/_mock/history", trust_env=False).content)
+    assert main(["verify", "traffic", str(file), "--json", str(report), "--html", str(page)]) == (1 if habit else 0)
+    told = _judged(json.loads(report.read_text()))
+    assert {name: one["state"] for name, one in told.items()} == {name: one["state"] for name, one in live.items()}
+    out = capsys.readouterr().out
+    for name, one in told.items():
+        assert one["says"] in out
+        assert (f"WRONG  {name}" in out) is (one["state"] == "wrong")
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def _entry(moment, method, path, status, answer, body=None, **headers):
+    return {
+        "startedDateTime": f"2026-01-01T00:00:{moment:06.3f}Z",
+        "time": 20,
+        "request": {
+            "method": method,
+            "url": f"https://api.example.com{path}",
+            "headers": [
+                {"name": "Authorization", "value": "Bearer k"},
+                {"name": "Content-Type", "value": "application/json"},
+            ],
+            "postData": {"text": json.dumps(body)} if body is not None else {},
+            "bodySize": len(json.dumps(body)) if body is not None else 0,
+        },
+        "response": {
+            "status": status,
+            "headers": [{"name": name.replace("_", "-"), "value": value} for name, value in headers.items()],
+            "content": {"text": json.dumps(answer)},
+        },
+    }
+
+
+def test_a_har_of_some_other_tool_is_judged(tmp_path, capsys):
+    body = {"model": "kirin_v1_t2v", "prompt": "A pear"}
+    running = {"id": "t1", "status": "in_progress"}
+    entries = [
+        _entry(0, "POST", "/model/v1/generation", 200, running, body),
+        _entry(5, "GET", "/model/v1/generation/task/t1", 429, {}, Retry_After="30"),
+        _entry(8, "GET", "/model/v1/generation/task/t1", 200, running),
+        _entry(9, "GET", "/other/things", 500, {}),
+    ]
+    file = tmp_path / "traffic.har"
+    file.write_text(json.dumps({"log": {"entries": entries}}))
+    assert main(["verify", "traffic", str(file)]) == 1
+    out = capsys.readouterr().out
+    assert "WRONG  W07" in out
+    assert "a poll comes 2.98 s after a 429 that asked for 30 s" in out
+    assert out.count("WRONG") == 1
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"log": {}}', '{"log": {"entries": [{}]}}', "7"])
+def test_what_is_no_traffic_is_refused_in_one_line(tmp_path, capsys, content):
+    file = tmp_path / "traffic.json"
+    file.write_text(content)
+    assert main(["verify", "traffic", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"kirin-mock: {file} is not understood")
+
+
+def test_no_calls_at_all_are_no_praise(tmp_path, capsys):
+    file = tmp_path / "traffic.har"
+    file.write_text('{"log": {"entries": []}}')
+    assert main(["verify", "traffic", str(file)]) == 1
+    assert "has no calls of this API" in capsys.readouterr().err
+
+
+def test_a_profile_says_where_patience_begins(kirin, callback_url):  # noqa: F811
+    _play(kirin, None, {"task": {"running": 30}}, callback_url)
+    url = f"{kirin.url}/_mock/conformance"
+    states = {
+        profile: _judged(httpx.get(url, params={"profile": profile}, trust_env=False).json())["W09"]["state"]
+        for profile in ("default", "strict", "polite")
+    }
+    assert states == {"default": "held", "strict": "held", "polite": "held"}
+    refused = httpx.get(url, params={"profile": "lax"}, trust_env=False)
+    assert refused.status_code == 400
+    assert "default, strict, polite" in refused.json()["status"]["message"]
+
+
+@pytest.mark.parametrize(("gap", "code"), [(5, 0), (0.01, 1)])
+def test_serve_writes_the_report_at_its_end_and_the_exit_code_tells(tmp_path, gap, code):
+    report = tmp_path / "report.json"
+    command = [sys.executable, "-m", "mock_server", "serve", "--port", "0", "--speed", "manual"]
+    command += ["--conformance", str(report), "--conformance-fail"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        url = server.stdout.readline().split(" on ")[1].split()[0]
+        with httpx.Client(base_url=url, headers={"Authorization": "Bearer sk-test"}, trust_env=False) as client:
+            body = {"model": "kirin_v1_t2v", "prompt": "A pear"}
+            task_id = client.post("/model/v1/generation", json=body).json()["id"]
+            for _ in range(2):
+                client.post("/_mock/clock/advance", json={"seconds": gap})
+                status = client.get(f"/model/v1/generation/task/{task_id}").json()["status"]
+                if status == "completed":
+                    break
+        server.terminate()
+        assert server.wait(timeout=20) == code
+    assert _judged(json.loads(report.read_text()))["W09"]["state"] == ("wrong" if code else "not exercised")
