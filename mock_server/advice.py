@@ -13,6 +13,9 @@ from mock_server.scenarios.model import Condition, Match, Scenario
 from mock_server.scenarios.paths import Path, parse_path
 from mock_server.wording import nearest, shown
 
+#: Of more rules than that it is not looked whether one stands in the way of another.
+MOST_COMPARED = 500
+
 
 def warnings(
     scenarios: Sequence[Scenario], endpoints: Mapping[str, Endpoint], codes: Sequence[str] = ()
@@ -26,7 +29,7 @@ def warnings(
         yield from (named + told for told in _about_match(scenario.match, models, endpoints))
         yield from (named + told for told in _about_codes(scenario, models, endpoints, codes))
         yield from (named + told for told in _about_faults(scenario))
-        for earlier in scenarios[:place]:
+        for earlier in scenarios[:place] if len(scenarios) <= MOST_COMPARED else ():
             if _covers(earlier.match, scenario.match, endpoints):
                 yield f"{named}it never gets its turn: {earlier.name} stands before it and is for all of its tasks"
                 break

@@ -101,7 +101,7 @@ class Courier:
     async def _carry_badly(
         self, task: Task, delivery: Delivery, body: bytes, now: float, faults: Sequence[CallbackFault]
     ) -> Outcome:
-        for fault in faults:
+        for fault in sorted(faults, key=lambda one: one.breaks_json):
             body = fault.body(body)
         headers = self.headers(delivery.id, max(now - sum(fault.stale_by for fault in faults), 0), body)
         for fault in faults:

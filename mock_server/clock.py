@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,13 +111,20 @@ class Clock:
         return Sleeper(self, self._sleepers, most)
 
     @property
+    def last_asleep(self) -> Sleeper | None:
+        """Who went to sleep last of those that still do."""
+        return next((one for one in reversed(list(self._sleepers)) if one.until is not None), None)
+
+    @property
     def sleeping(self) -> int:
         """How many sleep by this clock just now."""
         return sum(sleeper.until is not None for sleeper in list(self._sleepers))
 
     def next_wake(self) -> float | None:
         """The earliest moment at which one of them wakes."""
-        return min((one.until for one in self._sleepers if one.until is not None), default=None)
+        loop = asyncio.get_running_loop()
+        moments = (one.until for one in self._sleepers if one.loop is loop)
+        return min((until for until in moments if until is not None), default=None)
 
     async def settle(self) -> None:
         """Return once all who were to wake by now have done what they woke for."""
@@ -139,7 +147,8 @@ class Sleeper:
         self._among = among
         self._left = most
         self._woken = asyncio.Event()
-        self.loop = asyncio.get_running_loop()
+        self._away = False
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.rested = asyncio.Event()
         self.until: float | None = None
         #: Nobody waits for what it would do after its sleep.
@@ -161,7 +170,17 @@ class Sleeper:
 
     def stirs(self, now: float) -> bool:
         """Whether it is awake, or is to be by now."""
-        return self.until is None or self.until <= now
+        return not self._away and (self.until is None or self.until <= now)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Rest while something else is waited for, which takes none of this clock's time."""
+        self._away = True
+        self.rested.set()
+        try:
+            yield
+        finally:
+            self._away = False
 
     def end(self) -> None:
         """Sleep no longer, and never again."""
@@ -171,6 +190,7 @@ class Sleeper:
     async def sleep(self, seconds: float) -> None:
         """Return after so much virtual time, at the end, or when the clock has stood still too long."""
         until = moment(self._clock.now() + seconds)
+        self.loop = asyncio.get_running_loop()
         self.until = until
         try:
             while self._clock.now() < until and not self.ended and self._left > 0:

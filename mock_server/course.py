@@ -25,6 +25,8 @@ class Profile(StrEnum):
     REALISTIC = "realistic"
 
 
+#: The most progress there is short of completion.
+NEARLY = 0.9999
 #: The part of its running time after which a task that is bound to fail does so.
 FAILS_AFTER = 0.4
 
@@ -81,7 +83,8 @@ def timeline(course: Course, began_at: float) -> Timeline:
     if course.failure is None:
         frames = (*frames, Frame(ends_at, Status.COMPLETED, 1.0))
     else:
-        frames = (*frames, Frame(ends_at, Status.FAILED, running[-1].progress if course.steps else course.fails_at))
+        progress = running[-1].progress if course.steps else min(course.fails_at, NEARLY)
+        frames = (*frames, Frame(ends_at, Status.FAILED, progress))
     whole = Timeline(frames, course.failure)
     return whole if course.stuck_at is None else _stuck(whole, course.stuck_at)
 
@@ -97,7 +100,9 @@ def _running(course: Course, started_at: float) -> list[Frame]:
 
 
 def _stuck(whole: Timeline, progress: float) -> Timeline:
-    """The same, held at the moment at which it has made that much progress; as it is if it never does."""
+    """The same, held at the moment at which it has made that much progress, or else right before it completes; as it is
+    if it fails before that.
+    """
     for place, (frame, following) in enumerate(pairwise(whole.frames[1:]), start=2):
         reached = frame.progress + frame.rate * (following.at - frame.at)
         if max(frame.progress, round(reached, 6)) < progress:
@@ -107,7 +112,11 @@ def _stuck(whole: Timeline, progress: float) -> Timeline:
         still = Frame(at, frame.status, frame.progress + grown)
         ahead = (replace(still, at=0.0, rate=frame.rate), *_from(whole.frames[place:], at))
         return Timeline((*whole.frames[:place], still), whole.failure, ahead)
-    return whole
+    if whole.failure is not None:
+        return whole
+    still = replace(whole.frames[-1], status=Status.IN_PROGRESS, progress=progress)
+    ahead = (replace(still, at=0.0), *_from(whole.frames[-1:], still.at))
+    return Timeline((*whole.frames[:-1], still), None, ahead)
 
 
 def _from(frames: Sequence[Frame], start: float) -> list[Frame]:

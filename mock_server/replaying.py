@@ -13,7 +13,7 @@ import httpx
 import orjson
 
 from mock_server.callback import Courier, Outcome
-from mock_server.clock import MANUAL
+from mock_server.clock import MANUAL, Sleeper
 from mock_server.errors import UsageError
 from mock_server.redaction import masked
 from mock_server.scenarios.reading import read_value
@@ -71,8 +71,8 @@ def replay(file: str, keys: Sequence[str] = ()) -> int:
     for world in history["worlds"]:
         if world["world"] not in known:
             raise UsageError(f"the key of world {world['world']} is not known; name it with --key")
-    if not history["complete"]:
-        told = "its first calls were forgotten; a server with a larger --journal-size remembers more"
+    if not history.get("complete"):
+        told = "its first calls were forgotten (see --journal-size), or its scenario files changed meanwhile"
         raise UsageError(f"{file} cannot be played again: {told}")
     calls = [event for event in history["events"] if event["kind"] == "call"]
     found = asyncio.run(Replay(history, known).play())
@@ -89,7 +89,8 @@ def _read(file: str) -> dict[str, Any]:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}") from None
     except orjson.JSONDecodeError:
         history = None
-    if not isinstance(history, dict) or history.get("format") != FORMAT:
+    parts = ("worlds", "events", "callbacks", "settings", "scenarios")
+    if not isinstance(history, dict) or history.get("format") != FORMAT or not all(part in history for part in parts):
         raise UsageError(f"{file} is no history; GET /_mock/history gives one")
     return history
 
@@ -103,6 +104,8 @@ class Replay:
         self._transport = OwnTransport()
         self._built = self._build()
         self._running: set[asyncio.Task[httpx.Response]] = set()
+        #: Calls that are kept waiting, whose client hung up at a moment of a world.
+        self._leaving: list[tuple[float, str, Sleeper]] = []
 
     def _build(self) -> Built:
         attempts = {
@@ -143,8 +146,18 @@ class Replay:
         """Bring the clock of the event's world, or of all, to its moment."""
         labels = [event["world"]] if event["world"] is not None else [one["world"] for one in self._history["worlds"]]
         for label in labels:
-            world = self._world(label)
-            await world.scheduler.advance(max(_began(event) - world.clock.now(), 0.0))
+            await self._reach(label, _began(event))
+
+    async def _reach(self, label: str, moment: float) -> None:
+        """Bring the clock of a world to a moment, letting clients hang up on the way as they did."""
+        world = self._world(label)
+        leaving = sorted((one for one in self._leaving if one[1] == label and one[0] <= moment), key=lambda one: one[0])
+        self._leaving = [one for one in self._leaving if one not in leaving]
+        for at, _, sleeper in leaving:
+            await world.scheduler.advance(max(at - world.clock.now(), 0.0))
+            sleeper.end()
+            await asyncio.wait(self._running, timeout=0)
+        await world.scheduler.advance(max(moment - world.clock.now(), 0.0))
 
     def _world(self, label: str) -> World:
         return self._built.service.world(self._keys[label])
@@ -170,14 +183,15 @@ class Replay:
         self._running.add(task)
         while not task.done() and clock.sleeping <= sleeping:
             await asyncio.wait({task}, timeout=0)
+        if event["hung_up"] and not task.done() and (sleeper := clock.last_asleep) is not None:
+            self._leaving.append((event["at"], event["world"], sleeper))
 
     async def _finish(self) -> None:
         """What is still waiting is answered when it was."""
         last = max((event["at"] for event in self._history["events"]), default=0.0)
         for world in self._history["worlds"]:
-            clock = self._world(world["world"]).clock
-            await self._world(world["world"]).scheduler.advance(max(last - clock.now(), 0.0))
-            clock.rouse()
+            await self._reach(world["world"], last)
+            self._world(world["world"]).clock.rouse()
         await asyncio.gather(*self._running, return_exceptions=True)  # an ended connection is told by raising
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from mock_server.callback import Courier, after_attempt, after_replay
+from mock_server.callback import Courier, Outcome, after_attempt, after_replay
 from mock_server.clock import Clock
 from mock_server.moments import moment
 from mock_server.stores import Store
-from mock_server.task import Delivery, DeliveryState, Task
+from mock_server.task import Attempt, Delivery, DeliveryState, Task
 
 logger = logging.getLogger("kirin-mock")
 
@@ -146,7 +146,7 @@ class Scheduler:
     async def _attempt(self, task: Task, delivery: Delivery, body: bytes) -> None:
         host, receiver = self._lanes_of(task.callback_url or "")
         async with receiver, host:
-            outcome = await self._courier.carry(task, delivery, body, self._clock.now())
+            outcome = await self._carried(task, delivery, body)
         self._attempted += 1
         over = delivery.state in {DeliveryState.DELIVERED, DeliveryState.GIVEN_UP, DeliveryState.REFUSED}
         settled = after_replay(delivery, outcome) if over else after_attempt(delivery, outcome)
@@ -154,6 +154,14 @@ class Scheduler:
             why = outcome.attempt.error or f"the last answer was {outcome.attempt.status}"
             logger.warning("callback of task %s (%s) is %s: %s", delivery.task_id, delivery.status, settled.state, why)
         await self._store.settle(settled, self._clock.now())
+
+    async def _carried(self, task: Task, delivery: Delivery, body: bytes) -> Outcome:
+        now = self._clock.now()
+        try:
+            return await self._courier.carry(task, delivery, body, now)
+        except Exception as error:  # noqa: BLE001 - news must not stand in the way of those after them
+            logger.exception("callback of task %s: %s", delivery.task_id, type(error).__name__)
+            return Outcome(Attempt(now, None, f"kirin-mock failed: {type(error).__name__}", 0.0))
 
     def _lanes_of(self, url: str) -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
         """The lanes of a URL's host and of its receiver, which is host and path. Unused ones vanish by themselves."""

@@ -123,19 +123,31 @@ def _own_params(model: str, fake: Faker, random: Random) -> dict[str, Any]:
 
 def seed(url: str, count: int, number: int, days: float, key: str, admin_token: str | None) -> int:
     """Fill the world of a key of the server at ``url``. Raises UsageError when that does not work out."""
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(f"--key must be printable ASCII, not {key!r}")
     headers = {"Authorization": f"Bearer {key}"} | ({"X-Admin-Token": admin_token} if admin_token is not None else {})
     made: dict[str, int] = {}
-    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30) as client:
-        for place, sample in enumerate(samples(count, number, days), 1):
-            body = {"model": sample.model, "params": sample.params, "ago": sample.ago, "scenario": sample.scenario}
-            try:
-                answer = client.post("/_mock/tasks", json=body)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise UsageError(f"{url} does not answer: {error}; start one with kirin-mock serve") from None
-            if answer.status_code != 200:
-                raise UsageError(f"{url} refuses task {place}: {answer.text[:300]}")
-            status = answer.json()["status"]
-            made[status] = made.get(status, 0) + 1
+    try:
+        with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30) as client:
+            for place, sample in enumerate(samples(count, number, days), 1):
+                status = _make(client, sample, place)
+                made[status] = made.get(status, 0) + 1
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise UsageError(f"{url[:200]} does not answer: {error}; start one with kirin-mock serve") from None
     told = ", ".join(f"{amount} {status}" for status, amount in sorted(made.items()))
     sys.stdout.write(f"{count} tasks in {url} for the key {key}: {told}\n")
     return 0
+
+
+def _make(client: httpx.Client, sample: Sample, place: int) -> str:
+    """Make one task; its status."""
+    body = {"model": sample.model, "params": sample.params, "ago": sample.ago, "scenario": sample.scenario}
+    answer = client.post("/_mock/tasks", json=body)
+    try:
+        return str(answer.json()["status"]) if answer.status_code == 200 else _refused(answer, place)
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{client.base_url} is no kirin-mock: it answers {answer.text[:60]!r}") from None
+
+
+def _refused(answer: httpx.Response, place: int) -> str:
+    raise UsageError(f"{answer.url} refuses task {place}: {answer.text[:300]}")

@@ -18,7 +18,7 @@ from mock_server.course import Draw, Profile, course_of, timeline
 from mock_server.endpoint import Endpoint
 from mock_server.errors import GatewayError, ScenarioRefused, TaskRejected, Trouble
 from mock_server.gallery import Fetch, Gallery, Visit
-from mock_server.journal import Journal
+from mock_server.journal import MAX_BYTES, Journal
 from mock_server.limits import RateLimit, Window, whole_seconds
 from mock_server.prices import cost_of, discount
 from mock_server.scheduler import Scheduler
@@ -75,7 +75,9 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One control call that changed something: its place among all calls, whose world it was for, None for all."""
+    """One control call that changed something: its place among all calls, whose world it was for, None for all; its
+    ``size`` in bytes.
+    """
 
     order: int
     at: float
@@ -83,6 +85,7 @@ class Deed:
     method: str
     path: str
     body: Any
+    size: int = 0
 
 
 class Service:
@@ -98,7 +101,8 @@ class Service:
         #: Counts the calls of all worlds, and the deeds.
         self.order = 0
         #: What was done to the worlds from outside of them, the latest of it.
-        self.deeds: deque[Deed] = deque(maxlen=parts.journal_size)
+        self.deeds: deque[Deed] = deque()
+        self._deeds_size = 0
 
     def world(self, key: str) -> World:
         """The world of an API key, made on first use."""
@@ -114,7 +118,7 @@ class Service:
             seed=parts.seed,
             clock=clock,
             store=store,
-            scheduler=Scheduler(clock, store, parts.courier, self._news_body),
+            scheduler=Scheduler(clock, store, parts.courier, self.news_body),
             account=Account(parts.balance),
             journal=Journal(parts.journal_size),
             max_running=parts.max_running,
@@ -282,7 +286,8 @@ class Service:
         """A task at ``now``, in the shape its model's document gives."""
         return answer(self._parts.endpoints[task.model], task, task.at(now), base_url)
 
-    def _news_body(self, task: Task, tells_of: float) -> bytes:
+    def news_body(self, task: Task, tells_of: float) -> bytes:
+        """What a callback about a moment says."""
         return orjson.dumps(self.answer(task, tells_of, task.base_url))
 
     def forget(self, key: str | None) -> list[World]:
@@ -290,7 +295,8 @@ class Service:
         ended = [world for world in self.worlds.values() if key in {None, world.key}]
         self.worlds = {name: world for name, world in self.worlds.items() if world not in ended}
         self._world_of = {task_id: world for task_id, world in self._world_of.items() if world not in ended}
-        self.deeds = deque((deed for deed in self.deeds if key not in {None, deed.key}), self.deeds.maxlen)
+        self.deeds = deque(deed for deed in self.deeds if key not in {None, deed.key})
+        self._deeds_size = sum(deed.size for deed in self.deeds)
         if key is None:
             self._parts.gallery.clear()
             self.strangers.clear()
@@ -303,7 +309,11 @@ class Service:
 
     def note(self, at: float, key: str | None, method: str, path: str, body: Any) -> None:
         """Remember a control call that changed something."""
-        self.deeds.append(Deed(self.next_order(), at, key, method, path, body))
+        size = len(orjson.dumps(body))
+        self.deeds.append(Deed(self.next_order(), at, key, method, path, body, size))
+        self._deeds_size += size
+        while self._deeds_size > MAX_BYTES or len(self.deeds) > self._parts.journal_size:
+            self._deeds_size -= self.deeds.popleft().size
 
     async def stop(self) -> None:
         """End everything that is under way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +113,8 @@ def news_of(task: Task, told: Sequence[Delivery] = (), since: float = float("-in
     """
     if task.callback_url is None:
         return []
-    news = [one for one in told if one.tells_of < since or one.attempts or one.state is not DeliveryState.OWED]
+    kept = [one for one in told if one.tells_of < since or one.attempts or one.state is not DeliveryState.OWED]
+    news = [replace(one, number=place) for place, one in enumerate(kept)]
     known = {(one.tells_of, one.status) for one in news}
     ahead = [one for one in task.timeline.changes() if one.at >= since and (one.at, one.status) not in known]
     tellings = [Telling(len(news) + place, one.status, one.at, one.at) for place, one in enumerate(ahead)]

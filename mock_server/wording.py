@@ -18,6 +18,8 @@ _JSON_TYPES = {
     int: "a number",
     float: "a number",
 }
+#: Of more known names than that only the first are told.
+MOST_NAMED = 25
 _ARTICLES = {"object": "an object", "array": "an array", "integer": "an integer"}
 
 
@@ -69,7 +71,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
         or [one for one in names if meant in one.split("_")]
         or difflib.get_close_matches(meant, names, n=1, cutoff=0.5)
     )
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(names)}"
+    if close:
+        return f"; did you mean {close[0]}?"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"; known are {', '.join(names[:MOST_NAMED])}{more}"
 
 
 def problem(error: jsonschema_rs.ValidationError) -> str:

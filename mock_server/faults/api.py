@@ -37,7 +37,7 @@ MAX_WAIT = 86_400 * 365
 
 def _retry_after(value: Any) -> Any:
     """A length of time in whole seconds; ``none`` in words for null."""
-    if value in {"none", "null"}:
+    if isinstance(value, str) and value in {"none", "null"}:
         return None
     seconds = length_of_time(value)
     return int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds
@@ -195,7 +195,7 @@ class Silence(CallFault):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostAnswer(CallFault):
     """The ambiguous failure: the work is done, the task is made and paid for, and its answer is lost: to a reset, a
-    close, a 500 or 504, or a silence.
+    close, an error, or a silence.
     """
 
     fault: Literal["lost_answer"] = "lost_answer"

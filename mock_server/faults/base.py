@@ -292,6 +292,8 @@ class CallbackFault:
         """News that this fault has told at another time, or again."""
         return replace(telling, due_at=due_at, faults=(*telling.faults, self.fault))
 
+    #: Whether what it makes of a body is no JSON any more; that comes last.
+    breaks_json: ClassVar[bool] = False
     #: Whether the attempt is not made at all.
     dropped: ClassVar[bool] = False
 

@@ -34,10 +34,14 @@ class Duplicated(CallbackFault):
     def planned(self, news: Sequence[Telling], created_at: float) -> list[Telling]:
         """See CallbackFault."""
         return [
-            self.moved(telling, telling.due_at + copy * self.gap) if self.is_for(telling.status) else telling
+            self.moved(telling, telling.due_at + copy * self.gap) if self._doubles(telling) else telling
             for telling in news
-            for copy in range(self.copies if self.is_for(telling.status) else 1)
+            for copy in range(self.copies if self._doubles(telling) else 1)
         ]
+
+    def _doubles(self, telling: Telling) -> bool:
+        """Only the first duplicate of a scenario doubles news: they would multiply."""
+        return self.is_for(telling.status) and self.fault not in telling.faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,7 @@ class Garbage(CallbackFault):
     """The body is no JSON."""
 
     fault: Literal["garbage"] = "garbage"
+    breaks_json: ClassVar[bool] = True
 
     def body(self, body: bytes) -> bytes:
         """See CallbackFault."""

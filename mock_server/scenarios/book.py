@@ -89,24 +89,15 @@ class Book:
 
     def post(self, scenarios: Sequence[Scenario], key: str | None) -> None:
         """Put rules before those posted earlier; one of the same name is replaced. Raises ScenarioMistake."""
-        before = self._posted.get(key, [])
-        names = {scenario.name for scenario in scenarios}
-        self._posted[key] = [*scenarios, *(one for one in before if one.name not in names)]
-        try:
-            self._posted[key] = [self.resolved(one, key) for one in self._posted[key]]
-        except ScenarioMistake:
-            self._posted[key] = before
-            raise
+        beside = {scenario.name: scenario for scenario in scenarios}
+        resolved = [self.resolved(one, key, beside) for one in scenarios]
+        self._posted[key] = [*resolved, *(one for one in self._posted.get(key, []) if one.name not in beside)]
         self._look()
 
     def replace_files(self, scenarios: Sequence[Scenario]) -> None:
         """Let these be what the files say. Raises ScenarioMistake, and then nothing has changed."""
-        before, self._from_files = self._from_files, list(scenarios)
-        try:
-            self._from_files = [self.resolved(one, None) for one in scenarios]
-        except ScenarioMistake:
-            self._from_files = before
-            raise
+        beside = {scenario.name: scenario for scenario in scenarios}
+        self._from_files = [self.resolved(one, None, beside) for one in scenarios]
         self._look()
 
     def remove(self, key: str | None, name: str | None = None) -> int:

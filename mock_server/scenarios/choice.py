@@ -119,16 +119,23 @@ def choose(rules: Sequence[Scenario], subject: Subject, tally: Tally) -> Choice:
         why = mismatch(rule.match, subject)
         if why is None:
             tally.matched[rule.name] += 1
-            count = tally.matched[rule.name]
-            if chosen is None and rule.match.takes(count):
+            place = tally.matched[rule.name]
+            if chosen is None and rule.match.takes(place):
                 chosen = rule
                 tally.chosen[rule.name] += 1
-                tried.append(Trial(rule.name, True, f"all it asks for is true (match {count})"))
+                tried.append(Trial(rule.name, True, f"all it asks for is true (match {place})"))
                 continue
-            why = f"all it asks for is true, but this is match {count}, and it is for {_counted(rule.match)}"
+            why = f"all it asks for is true, but this is match {place}, and it is for {_counted(rule.match)}"
         if chosen is None:
             tried.append(Trial(rule.name, False, why))
     return Choice(chosen, "rule", tried)
+
+
+def count(rules: Sequence[Scenario], subject: Subject, tally: Tally) -> None:
+    """Count a submit that got its scenario otherwise for the rules that speak of it."""
+    for rule in rules:
+        if rule.match is not None and rule.match.counts and mismatch(rule.match, subject) is None:
+            tally.matched[rule.name] += 1
 
 
 def mismatch(match: Match, subject: Subject) -> str | None:

@@ -28,11 +28,13 @@ Signature = tuple[tuple[str, int, int, int], ...]
 class ScenarioFiles:
     """A file of scenarios, or a folder of them, and what they said when they were last right."""
 
-    def __init__(self, path: Path, book: Book, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, path: Path, book: Book, tell: Callable[[str], None]) -> None:
         self.path = path
         self._book = book
         self._tell = tell
         self._loaded: Signature = ()
+        #: Called with the names of those that have changed.
+        self.on_change: Callable[[set[str]], None] = lambda _: None
         #: What is wrong with them now, if anything.
         self.mistake: str | None = None
         #: How often they have been read and were right.
@@ -47,12 +49,15 @@ class ScenarioFiles:
         """Read them now; how many scenarios there are. Raises ScenarioMistake, and then what was there stays."""
         signature = self._signature()
         self._loaded = signature
+        before = {scenario.name: scenario for scenario in self._book.from_files}
         try:
             scenarios = read_files(self.path)
             self._book.replace_files(scenarios)
         except ScenarioMistake as mistake:
             self.mistake = str(mistake)
             raise
+        after = {scenario.name: scenario for scenario in self._book.from_files}
+        self.on_change({name for name in {*before, *after} if before.get(name) != after.get(name)})
         self.mistake = None
         self.loads += 1
         return len(scenarios)
@@ -67,15 +72,15 @@ class ScenarioFiles:
                 try:
                     count = self.load()
                     self._tell(f"scenarios: {self.path} was read again: {count}")
-                except ScenarioMistake as mistake:
+                except (ScenarioMistake, OSError) as mistake:
                     self._tell(f"scenarios: what was read before stays: {mistake}")
             before = now
 
     def _signature(self) -> Signature:
         """What changes when a file does."""
         found = []
-        for path in files_at(self.path):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            for path in files_at(self.path):
                 state = path.stat()
                 found.append((str(path), state.st_mtime_ns, state.st_size, state.st_ino))
         return tuple(found)
@@ -92,13 +97,15 @@ def read_files(path: Path) -> list[Scenario]:
     """All scenarios of a file or a folder. Raises ScenarioMistake."""
     if not path.exists():
         raise ScenarioMistake(f"{path} is not there")
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        raise ScenarioMistake(f"{path} cannot be read")
     found: dict[str, Placed] = {}
     for file in files_at(path):
         for placed in read_placed(_text(file), str(file)):
             before = found.get(placed.scenario.name)
             if before is not None:
-                told = f"the name {placed.scenario.name} is taken at {before.at}"
-                raise ScenarioMistake(f"{placed.at}: {told}")
+                told = f"the name {placed.scenario.name} is taken at {before.at()}"
+                raise ScenarioMistake(f"{placed.at()}: {told}")
             found[placed.scenario.name] = placed
     _require_used(list(found.values()))
     return [placed.scenario for placed in found.values()]
@@ -113,7 +120,7 @@ def _require_used(found: Sequence[Placed]) -> None:
         try:
             book.resolved(placed.scenario, None, known)
         except ScenarioMistake as mistake:
-            raise ScenarioMistake(f"{placed.use_at}: {mistake}") from None
+            raise ScenarioMistake(f"{placed.use_at()}: {mistake}") from None
 
 
 def _text(file: Path) -> str:

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -53,8 +53,8 @@ class Placed:
     """A scenario and where it stands, for messages; ``use_at`` is where it says ``use``."""
 
     scenario: Scenario
-    at: str
-    use_at: str
+    at: Callable[[], str]
+    use_at: Callable[[], str]
 
 
 def read_text(text: str, named: str) -> list[Scenario]:
@@ -72,9 +72,8 @@ def read_placed(text: str, named: str) -> list[Placed]:
     return read_value(value, named, lines)
 
 
-def read_value(value: Any, named: str, lines: Lines | None = None) -> list[Placed]:
+def read_value(value: Any, named: str, lines: Callable[[], Lines] = dict) -> list[Placed]:
     """The scenarios of a parsed file, which has one of them, or a list below ``scenarios``. Raises ScenarioMistake."""
-    lines = lines or {}
     listed, prefix = _listed(value, named, lines)
     if len(listed) > MAX_SCENARIOS:
         raise ScenarioMistake(f"{named}: at most {MAX_SCENARIOS} scenarios, not {len(listed)}")
@@ -86,11 +85,11 @@ def read_value(value: Any, named: str, lines: Lines | None = None) -> list[Place
         if scenario.name in names:
             raise ScenarioMistake(f"{_where(named, at, lines)}: the name {scenario.name} is taken by one before it")
         names.add(scenario.name)
-        found.append(Placed(scenario, _where(named, at, lines), _where(named, (*at, "use"), lines)))
+        found.append(Placed(scenario, partial(_where, named, at, lines), partial(_where, named, (*at, "use"), lines)))
     return found
 
 
-def _listed(value: Any, named: str, lines: Lines) -> tuple[list[Any], tuple[str, ...]]:
+def _listed(value: Any, named: str, lines: Callable[[], Lines]) -> tuple[list[Any], tuple[str, ...]]:
     if isinstance(value, dict) and "scenarios" in value:
         others = [key for key in value if key != "scenarios"]
         if others:
@@ -108,7 +107,7 @@ def _listed(value: Any, named: str, lines: Lines) -> tuple[list[Any], tuple[str,
     raise ScenarioMistake(f"{named}: {told}")
 
 
-def _one(value: Any, named: str, at: Place, lines: Lines) -> Scenario:
+def _one(value: Any, named: str, at: Place, lines: Callable[[], Lines]) -> Scenario:
     try:
         return _adapter().validate_python(value)
     except ValidationError as invalid:
@@ -140,10 +139,11 @@ def _is_tag(step: str | int, loc: Sequence[str | int]) -> bool:
     return variant or _TAG.fullmatch(step) is not None
 
 
-def _where(named: str, at: Place, lines: Lines) -> str:
+def _where(named: str, at: Place, lines: Callable[[], Lines]) -> str:
+    known = lines()
     for size in range(len(at), -1, -1):
-        if at[:size] in lines:
-            return f"{named}, line {lines[at[:size]]}"
+        if at[:size] in known:
+            return f"{named}, line {known[at[:size]]}"
     return named
 
 
@@ -189,6 +189,10 @@ _SENTENCES: dict[str, Callable[[str, Sequence[str | int], Any], str]] = {
         if place and place[-1] == "output"
         else _plainly(path, place, error)
     ),
+    "too_long": lambda path, _, error: f"{path} has more than {error['ctx']['max_length']}, which is the most",
+    "model_attributes_type": lambda path, _, error: (
+        f"{path} must be an object with the name of a fault, such as {{fault: reset}}, not {shown(error['input'])}"
+    ),
     "value_error": _not_valid,
     "float_type": _no_number,
     "string_pattern_mismatch": lambda path, _, error: (
@@ -216,7 +220,8 @@ def read_words(text: str, named: str) -> Scenario | str:
     try:
         words = shlex.split(text)
     except ValueError:
-        raise ScenarioMistake(f"{named}: a quotation mark is not closed in {shown(text)}") from None
+        told = "a quotation mark is not closed, or a backslash ends it"
+        raise ScenarioMistake(f"{named}: {told}: {shown(text)}") from None
     if len(words) == 1 and "=" not in words[0]:
         return words[0]
     said: dict[str, Any] = {}

@@ -4,9 +4,15 @@ of every place.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
+
+import orjson
+
+from mock_server.depth import MAX_DEPTH, depth_exceeds
 
 Place = tuple[str | int, ...]
 Lines = Mapping[Place, int]
@@ -27,21 +33,66 @@ class NotYaml(ValueError):
         self.line = line
 
 
-def parsed(text: str) -> tuple[Any, Lines]:
-    """The value that a text stands for, and the line of every place in it. Raises NotYaml."""
+def parsed(text: str) -> tuple[Any, Callable[[], Lines]]:
+    """The value that a text in JSON or YAML stands for, and how to learn the line of a place in it. Raises NotYaml."""
+    value, lines = _as_json(text) if text.lstrip()[:1] in {"{", "["} else _as_yaml(text)
+    if depth_exceeds(value):
+        raise NotYaml(f"it is nested deeper than {MAX_DEPTH} levels")
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        told = (
+            "a text in it has half a character" if "surrogate" in str(error) else f"it cannot be told in JSON: {error}"
+        )
+        raise NotYaml(told) from None
+    return value, lines
+
+
+def _as_json(text: str) -> tuple[Any, Callable[[], Lines]]:
+    """JSON; what only looks like it may be YAML."""
+    try:
+        value = json.loads(text, object_pairs_hook=_once)
+    except (json.JSONDecodeError, RecursionError, _Twice):
+        return _as_yaml(text)
+    return value, cache(lambda: _lines_of(text))
+
+
+class _Twice(Exception):
+    """An object has a key twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Twice
+    return found
+
+
+def _lines_of(text: str) -> Lines:
+    """The lines of JSON, as far as YAML can read it."""
+    try:
+        return _as_yaml(text)[1]()
+    except NotYaml:
+        return {}
+
+
+def _as_yaml(text: str) -> tuple[Any, Callable[[], Lines]]:
     import yaml
 
+    lines: dict[Place, int] = {}
     try:
         node = _composed(text)
+        value = _built(node, (), lines) if node is not None else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else None
         raise NotYaml(str(error.problem or error.context), line) from None
+    except NotYaml:
+        raise
     except (yaml.YAMLError, ValueError) as error:
         raise NotYaml(str(error).splitlines()[0]) from None
     except RecursionError:
-        raise NotYaml("it is nested too deeply") from None
-    lines: dict[Place, int] = {}
-    return (_built(node, (), lines) if node is not None else None), lines
+        raise NotYaml(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    return value, lambda: lines
 
 
 def _composed(text: str) -> Any:
@@ -69,6 +120,8 @@ def _composed(text: str) -> Any:
 
 def _built(node: Any, path: Place, lines: dict[Place, int]) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
+    if node.tag.rpartition(":")[2] not in _TAGS:
+        raise NotYaml(f"tags such as {node.tag[:40]} are not used here", node.start_mark.line + 1)
     if node.id == "sequence":
         return [_built(one, (*path, place), lines) for place, one in enumerate(node.value)]
     if node.id == "scalar":
@@ -87,10 +140,17 @@ def _built(node: Any, path: Place, lines: dict[Place, int]) -> Any:
 
 def _scalar(node: Any) -> Any:
     kind, text = node.tag.rpartition(":")[2], node.value
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return text == "true"
-    if kind == "int":
-        return int(text)
-    return float(text) if kind == "float" else text
+    try:
+        return _READ[kind](text) if kind in _READ else text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except ValueError:
+        wrong = "has half a character" if kind == "str" else f"is no {kind}"
+        raise NotYaml(f"{text[:60]!a} {wrong}", node.start_mark.line + 1) from None
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "null": lambda _: None,
+    "bool": lambda text: text == "true",
+    "int": int,
+    "float": float,
+}
+_TAGS = frozenset({"map", "seq", "str", *_READ})

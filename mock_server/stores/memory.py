@@ -80,11 +80,12 @@ class MemoryStore:
 
     async def settle(self, delivery: Delivery, now: float) -> None:
         """See Store."""
-        news = self._news.get(delivery.task_id)
-        if news is None or delivery.number >= len(news) or news[delivery.number].id != delivery.id:
+        news = self._news.get(delivery.task_id, [])
+        place = next((at for at, one in enumerate(news) if _is_same(one, delivery)), None)
+        if place is None:
             return
-        news[delivery.number] = delivery
-        following = delivery.number + 1
+        delivery = news[place] = replace(delivery, number=place)
+        following = place + 1
         if delivery.state is not DeliveryState.OWED and following < len(news) and not news[following].attempts:
             news[following] = replace(news[following], due_at=max(now, news[following].due_at))
         self._push_first(delivery.task_id)
@@ -112,3 +113,8 @@ class MemoryStore:
         if number >= len(news) or any(earlier.state in _UNTOLD for earlier in news[:number]):
             return False
         return news[number].state is DeliveryState.OWED and news[number].due_at == due_at
+
+
+def _is_same(one: Delivery, settled: Delivery) -> bool:
+    """Whether this is what was claimed; its number may be another since, and what is told twice has one id."""
+    return one.id == settled.id and one.state is DeliveryState.UNDER_WAY

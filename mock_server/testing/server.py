@@ -6,9 +6,9 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -23,6 +23,9 @@ from mock_server.web.app import Built, create_app
 from mock_server.web.scenes import scenario_shown
 from mock_server.web.serving import LiveServer, listen, url_of
 from mock_server.world import World
+
+if TYPE_CHECKING:
+    from mock_server.scenarios.model import Scenario
 
 Result = TypeVar("Result")
 
@@ -143,7 +146,10 @@ class MockServer:
             raise UsageError("match goes with the name of a scenario; one that is written out says it itself")
         said = rule if isinstance(rule, str) else orjson.dumps(rule).decode()
         scenarios = read_text(said, "the scenario")
-        self.built.state.post_scenarios(scenarios, None)
+        if self._server is not None:
+            self.run(lambda: self._post(scenarios))
+        else:
+            self.built.state.post_scenarios(scenarios, None)
         self.built.service.note(
             self.clock.now(), None, "POST", "/_mock/scenarios", list(map(scenario_shown, scenarios))
         )
@@ -152,6 +158,9 @@ class MockServer:
     def inbox(self, name: str = "inbox") -> ServerInbox:
         """A receiver of callbacks by its name."""
         return ServerInbox(self, name)
+
+    async def _post(self, scenarios: Sequence[Scenario]) -> None:
+        self.built.state.post_scenarios(scenarios, None)
 
     def task(self, task_id: str) -> Task:
         """A task by its id or external id. Raises GatewayError when there is none."""

@@ -134,6 +134,8 @@ def create_app(
     exposed = settings.trust_proxy or settings.admin_token is not None or not is_loopback(settings.host)
     guard = Guard(settings.admin_token, {settings.host, *(own_host if transport is not None else ())}, exposed=exposed)
     state = ControlledState(service, inboxes, files, clock, courier, book)
+    if scenario_files is not None:
+        scenario_files.on_change = state.count_anew
     handlers = Handlers(
         generation=Generation(service, stage, access, submission, address),
         queue=Queue(service, stage, access, submission, address),
@@ -143,7 +145,7 @@ def create_app(
         records=Records(state),
         receiver=Receiver(state, guard),
         scenes=Scenes(state, book, scenario_files),
-        history=History(state, settings),
+        history=History(state, settings, scenario_files),
         making=Making(state, stage, address),
         conformance=Conformance(state),
     )

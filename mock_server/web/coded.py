@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import formatdate
 from html import escape
 from http import HTTPStatus
@@ -46,7 +47,7 @@ def code_answer(endpoint: Endpoint | None, code: str, message: str | None = None
     else:
         trouble, usual = _BY_CODE.get(code, (None, 400))
         said = message or (trouble.value if trouble is not None else "refused")
-        number = int(code) if code.isdigit() and not code.startswith("0") else code
+        number = int(code) if re.fullmatch(r"[1-9][0-9]{0,17}", code) else code
         shown = {"code": status or usual, "message": said, "error_code": number}
         answer = json_answer({"status": shown, "data": None}, status or usual)
         if code in _RETRIED:

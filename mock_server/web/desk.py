@@ -6,13 +6,13 @@ Complete means an ``X-Request-Id``, the CORS headers of a local web page, a line
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.types import Receive, Scope, Send
 
-from mock_server.clock import Clock, Sleeper, stopwatch
+from mock_server.clock import Clock, stopwatch
 from mock_server.errors import GatewayError, Trouble
 from mock_server.journal import MAX_KEPT, OVERHEAD, packed_headers
 from mock_server.redaction import safe_text
@@ -143,35 +143,24 @@ class DeskApp:
         call = Call(scope, receive)
         handler = self._handlers.get(scope["method"], self._any) or self._unserved
         try:
-            if self._plane != "api":
-                self._desk.admit(self._plane, call)
-            answer = await handler(call)
-        except Refused as refused:
-            answer = refused.answer
-        except ClientGone:
-            return
-        except Exception as error:  # noqa: BLE001 - the one place where anything at all becomes an answer
-            answer = error_answer(error)
-        if call.ending is not None:
-            answer = await call.ending(answer)
-        self._desk.finish(self._plane, call, answer, began)
-        if scope["method"] == "HEAD":
-            answer.body = b""
-        if call.sleeper is None:
-            await answer(scope, receive, send)
-        else:
-            await self._send_at_leisure(call.sleeper, answer, scope, receive, send)
-
-    async def _send_at_leisure(
-        self, sleeper: Sleeper, answer: Answer, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Send an answer to a call that was kept waiting; whoever advances the clock waits for drips only."""
-        if not answer.drips:
-            sleeper.leave()
-        try:
+            try:
+                if self._plane != "api":
+                    self._desk.admit(self._plane, call)
+                answer = await handler(call)
+            except Refused as refused:
+                answer = refused.answer
+            except ClientGone:
+                return
+            except Exception as error:  # noqa: BLE001 - the one place where anything at all becomes an answer
+                answer = error_answer(error)
+            if call.ending is not None:
+                answer = await _ended(call.ending, answer)
+            self._desk.finish(self._plane, call, answer, began)
+            _ready(call, answer)
             await answer(scope, receive, send)
         finally:
-            sleeper.leave()
+            if call.sleeper is not None:
+                call.sleeper.leave()
 
     async def _unserved(self, call: Call) -> Answer:
         """OPTIONS, or a method that this path is not served for."""
@@ -189,6 +178,22 @@ class DeskApp:
                 (b"access-control-max-age", b"600"),
             ]
         return answer
+
+
+def _ready(call: Call, answer: Answer) -> None:
+    """Make an answer ready to be sent; whoever advances the clock waits for what is decided, not for what is sent."""
+    if call.method == "HEAD":
+        answer.body = b""
+    if call.sleeper is not None and not answer.drips:
+        call.sleeper.leave()
+
+
+async def _ended(ending: Callable[[Answer], Awaitable[Answer]], answer: Answer) -> Answer:
+    """An answer as a scenario ends it; what goes wrong with that is an answer too."""
+    try:
+        return await ending(answer)
+    except Exception as error:  # noqa: BLE001 - as above
+        return error_answer(error)
 
 
 def retry_after(answer: Answer) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.journal import Exchange
 from mock_server.service import Deed
@@ -11,13 +11,28 @@ from mock_server.task import Delivery
 from mock_server.version import __version__
 from mock_server.web.http import Answer, Call
 from mock_server.web.scenes import scenario_shown
+from mock_server.web.stage import HUNG_UP
 from mock_server.web.state import ControlledState
 from mock_server.web.talk import key_of, shown
 from mock_server.world import World
 
+if TYPE_CHECKING:
+    from mock_server.scenarios.files import ScenarioFiles
+
 FORMAT = 1
 #: What decides how a server behaves, and is no secret.
-KEPT_SETTINGS = ("seed", "profile", "image_fetch", "balance", "max_running", "max_body", "max_hold", "callback_allow")
+KEPT_SETTINGS = (
+    "seed",
+    "profile",
+    "image_fetch",
+    "balance",
+    "max_running",
+    "max_body",
+    "max_hold",
+    "callback_allow",
+    "public_url",
+    "trust_proxy",
+)
 #: Headers of calls that decide their answers.
 KEPT_HEADERS = frozenset(
     {"host", "content-type", "x-mock-scenario", "x-request-id", "forwarded", "origin", "range"}
@@ -28,8 +43,9 @@ KEPT_HEADERS = frozenset(
 class History:
     """The handler."""
 
-    def __init__(self, state: ControlledState, settings: Settings) -> None:
+    def __init__(self, state: ControlledState, settings: Settings, files: ScenarioFiles | None) -> None:
         self._state = state
+        self._files = files
         self._settings = settings
 
     async def show(self, call: Call) -> Answer:
@@ -51,7 +67,7 @@ class History:
                 "version": __version__,
                 "settings": {**settings, "rate_limit": str(rate) if rate is not None else None},
                 "scenarios": [scenario_shown(rule) for rule in self._state.book.from_files],
-                "complete": all(len(world.journal) == world.journal.calls for world in worlds),
+                "complete": self._complete(worlds),
                 "worlds": [{"world": world.label, "began_at": world.began_at} for world in worlds],
                 "events": [event for _, event in events],
                 "callbacks": [
@@ -61,6 +77,11 @@ class History:
                 ],
             }
         )
+
+    def _complete(self, worlds: list[World]) -> bool:
+        """Whether all is there that it takes to play it again."""
+        reread = self._files is not None and self._files.loads > 1
+        return not reread and all(len(world.journal) == world.journal.calls for world in worlds)
 
 
 def call_event(world: World, exchange: Exchange) -> dict[str, Any]:
@@ -82,6 +103,7 @@ def call_event(world: World, exchange: Exchange) -> dict[str, Any]:
         "task": told["task"],
         "fault": told["fault"],
         "retry_after": told["retry_after"],
+        "hung_up": exchange.status == 0 and HUNG_UP in (exchange.fault or ""),
     }
 
 

@@ -10,12 +10,10 @@ import orjson
 from starlette.types import Message, Receive, Scope, Send
 
 from mock_server.clock import Sleeper
+from mock_server.depth import MAX_DEPTH, depth_exceeds
 from mock_server.errors import GatewayError, Trouble, Violation
 from mock_server.images import MIB
 from mock_server.world import World
-
-#: Deeper nesting than any document asks for, and shallow enough for every step that walks a body.
-MAX_DEPTH = 64
 
 #: A gzip body may be several put one after another; more than so many are no honest body.
 MAX_MEMBERS = 16
@@ -200,7 +198,7 @@ def read_json(content: bytes) -> Any:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise GatewayError(Trouble.MALFORMED, f"the body is not JSON in UTF-8: {error}") from None
-    if content.count(b"[") + content.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
+    if content.count(b"[") + content.count(b"{") > MAX_DEPTH and depth_exceeds(value):
         raise GatewayError(Trouble.MALFORMED, f"the body is nested deeper than {MAX_DEPTH} levels")
     return value
 
@@ -211,16 +209,6 @@ def as_json(content: bytes) -> Any:
         return orjson.loads(content) if content else None
     except orjson.JSONDecodeError:
         return content.decode("utf-8", "replace")
-
-
-def _depth_exceeds(value: Any, most: int) -> bool:
-    level = [value]
-    for _ in range(most):
-        nested = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
-        level = [inner for values in nested for inner in values]
-        if not level:
-            return False
-    return True
 
 
 def require_json(call: Call) -> None:

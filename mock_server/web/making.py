@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mock_server.contract import wrapped_body
-from mock_server.errors import GatewayError, TaskRejected, Trouble
+from mock_server.errors import GatewayError, ScenarioRefused, TaskRejected, Trouble
 from mock_server.images import Limits
 from mock_server.moments import moment
 from mock_server.scenarios.choice import Choice
 from mock_server.web.address import Address
+from mock_server.web.coded import code_answer
 from mock_server.web.http import Answer, Call
 from mock_server.web.records import task_shown
 from mock_server.web.stage import Stage
@@ -20,7 +21,9 @@ from mock_server.web.talk import Body, Seconds, key_of, parsed, shown
 
 
 class TaskBody(Body):
-    """``ago`` is how many seconds before now the task was submitted, ``scenario`` a name or words as in a header."""
+    """``ago`` is how many seconds before now the task was submitted, ``scenario`` a name or words as in a header;
+    rules and markers are not looked at.
+    """
 
     model: str
     params: dict[str, Any]
@@ -53,6 +56,8 @@ class Making:
             task = await service.submit(world, endpoint.model, body, _no_fetch, self._address(call), at, choice)
         except TaskRejected as rejected:
             raise GatewayError(Trouble.MALFORMED, rejected.message) from None
+        except ScenarioRefused as refused_by:
+            return code_answer(endpoint, refused_by.code, refused_by.message)
         return shown(await task_shown(self._state, world, task))
 
 

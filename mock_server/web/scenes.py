@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mock_server.errors import GatewayError, ScenarioMistake, Trouble
+from mock_server.redaction import masked
 from mock_server.scenarios.book import Book, library
 from mock_server.web.coded import gateway_codes
 from mock_server.web.http import Answer, Call
@@ -33,8 +34,10 @@ def _adapter() -> TypeAdapter[Scenario]:
 
 
 def scenario_shown(scenario: Scenario) -> dict[str, Any]:
-    """A scenario as a file would write it."""
+    """A scenario as a file would write it, but for API keys."""
     said: dict[str, Any] = _adapter().dump_python(scenario, mode="json", exclude_defaults=True)
+    if "world" in said.get("match", {}):
+        said["match"]["world"] = [one if {"*", "?"} & set(one) else masked(one) for one in said["match"]["world"]]
     for place, fault in enumerate(scenario.faults):
         said["faults"][place] = {"fault": fault.fault, **said["faults"][place]}
     return said
@@ -98,7 +101,7 @@ class Scenes:
         return {
             **scenario_shown(rule),
             "from": source,
-            "world": self._state.service.world(scope).label if scope is not None else None,
+            "world": masked(scope) if scope is not None else None,
             "matched": sum(world.tally.matched[rule.name] for world in worlds),
             "chosen": sum(world.tally.chosen[rule.name] for world in worlds),
             "fired": fired,

@@ -33,12 +33,18 @@ class Connection(HttpToolsProtocol):
         scope = cast("MutableMapping[str, Any]", self.scope)
         scope[CONNECTION], scope[CYCLE] = self, self.cycle
 
-    async def write(self, content: bytes) -> None:
-        """Send bytes as they are; returns once the system has taken them, or the other side is gone."""
-        if not self.transport.is_closing():
+    async def write(self, content: bytes, sleeper: Sleeper | None = None) -> None:
+        """Send bytes as they are; returns once the system has taken them, or the other side is gone. A ``sleeper`` that
+        sends drips rests meanwhile: nobody who advances the clock waits for a client that does not read.
+        """
+        if self.transport.is_closing():
+            return
+        if sleeper is None:
             self.transport.set_write_buffer_limits(high=0)
-            self.transport.write(content)
-            await self.flow.drain()
+        self.transport.write(content)
+        if self.flow.write_paused:
+            with sleeper.aside() if sleeper is not None else contextlib.nullcontext():
+                await self.flow.drain()
 
     def close(self, *, reset: bool) -> None:
         """End the connection, with FIN once all is sent, or at once with RST."""
@@ -53,11 +59,11 @@ class Connection(HttpToolsProtocol):
 
 
 class DisturbedAnswer(Answer):
-    """An answer that is not sent as HTTP asks. ``sleeper`` waits between the drops of a drip."""
+    """An answer that is not sent as HTTP asks. ``sleeper`` waits between the drops of a drip, if it is one."""
 
     __slots__ = ("_disturbance", "_length", "_sleeper")
 
-    def __init__(self, reply: Reply, disturbance: Disturbance, sleeper: Sleeper) -> None:
+    def __init__(self, reply: Reply, disturbance: Disturbance, sleeper: Sleeper | None) -> None:
         super().__init__(reply.status, reply.body, ())
         kept = [(name, value) for name, value in reply.headers if name != b"content-length"]
         self._length = len(reply.body) if reply.length is None else reply.length
@@ -80,10 +86,17 @@ class DisturbedAnswer(Answer):
             return
         if not disturbance.silent:
             await connection.write(self._head(connection))
-            async with ends_when_hung_up(receive, self._sleeper):
-                await self._send_body(body, connection.write)
+            await self._send_watched(body, connection, receive)
         connection.close(reset=disturbance.ending == "reset")
         scope[CYCLE].disconnected = True  # uvicorn is told that nothing more comes
+
+    async def _send_watched(self, body: bytes, connection: Connection, receive: Receive) -> None:
+        sleeper = self._sleeper
+        if sleeper is None:
+            await connection.write(body)
+            return
+        async with ends_when_hung_up(receive, sleeper):
+            await self._send_body(body, lambda content: connection.write(content, sleeper))
 
     def _head(self, connection: Connection) -> bytes:
         phrase = HTTPStatus(self.status).phrase if self.status in _KNOWN else ""
@@ -93,7 +106,7 @@ class DisturbedAnswer(Answer):
 
     async def _send_body(self, body: bytes, write: Any) -> None:
         drip = self._disturbance.drip
-        if drip is None:
+        if drip is None or self._sleeper is None:
             await write(body)
             return
         for start in range(0, len(body), drip.size):

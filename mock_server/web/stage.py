@@ -10,7 +10,7 @@ from mock_server.contract import bare_params
 from mock_server.errors import GatewayError, ScenarioMistake, Trouble
 from mock_server.faults.base import Disturbance, Op, Reply
 from mock_server.scenarios.book import Book
-from mock_server.scenarios.choice import MARK, Choice, Subject, choose, marker_in, mismatch
+from mock_server.scenarios.choice import MARK, Choice, Subject, choose, count, marker_in, mismatch
 from mock_server.service import Service
 from mock_server.task import Task
 from mock_server.web.coded import error_reply
@@ -21,8 +21,12 @@ from mock_server.world import World
 if TYPE_CHECKING:
     from mock_server.scenarios.model import Scenario
 
+#: What is noted of a call whose client did not wait for the end of a fault.
+HUNG_UP = "(the client hung up)"
 HEADER = b"x-mock-scenario"
 _MARK = MARK.encode()
+#: How its brackets may begin when they are escaped.
+_ESCAPED = rb"\u005"
 
 
 class Stage:
@@ -41,21 +45,23 @@ class Stage:
         Raises GatewayError for a header or a marker that says something wrong.
         """
         given = call.header(HEADER)
-        marked = _MARK in call.content
+        marked = _MARK in call.content or _ESCAPED in call.content
         if given is None and not marked and self._book.empty:
             return None
         params = bare_params(self._service.endpoint(model), body)
         subject = Subject(world.key, model, params)
-        by_rule = choose(self._book.rules(world.key), subject, world.tally)
+        rules = self._book.rules(world.key)
         if given is not None:
+            count(rules, subject, world.tally)
             return Choice(self.called(given.decode("latin-1"), "X-Mock-Scenario", world), "header")
         try:
             marker = marker_in(params.get("external_task_id"), *subject.prompts, params.get("negative_prompt"))
         except ScenarioMistake as mistake:
             raise GatewayError(Trouble.MALFORMED, str(mistake)) from None
         if marker is not None:
+            count(rules, subject, world.tally)
             return Choice(self.called(marker, "the marker [[mock: ...]]", world), "marker")
-        return by_rule
+        return choose(rules, subject, world.tally)
 
     def called(self, text: str, named: str, world: World) -> Scenario:
         """The scenario that a header or a marker calls. Raises GatewayError."""
@@ -134,7 +140,8 @@ class Stage:
         call.at = world.clock.now()
         if sleeper.ended:
             call.ending = None
-            raise Refused(DisturbedAnswer(Reply(0, (), b""), GONE, sleeper))
+            call.fault = f"{call.fault} {HUNG_UP}"
+            raise Refused(DisturbedAnswer(Reply(0, (), b""), GONE, None))
 
     def sleeper(self, call: Call, world: World) -> Any:
         """Who sleeps for a call."""
@@ -160,7 +167,8 @@ class Stage:
             kept = [(name, value) for name, value in reply.headers if name != b"content-length"]
             spoiled = Answer(reply.status, reply.body, kept)
         else:
-            spoiled = DisturbedAnswer(reply, disturbance, self.sleeper(call, world))
+            sleeper = self.sleeper(call, world) if disturbance.drip is not None else None
+            spoiled = DisturbedAnswer(reply, disturbance, sleeper)
         spoiled.note = answer.note
         if disturbance.silent:
             spoiled.status = 0

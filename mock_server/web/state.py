@@ -79,16 +79,17 @@ class ControlledState:
     def post_scenarios(self, scenarios: Sequence[Scenario], key: str | None) -> None:
         """Put rules before those there are; what bears the same name is counted anew. Raises ScenarioMistake."""
         self.book.post(scenarios, key)
-        self._count_anew({scenario.name for scenario in scenarios}, key)
+        self.count_anew({scenario.name for scenario in scenarios}, key)
 
     def remove_scenarios(self, key: str | None, name: str | None = None) -> int:
         """Take posted rules back, the one of this name or all; how many there were."""
         scopes = self.book.scopes if key is None else [key]
         names = {rule.name for scope in scopes for rule in self.book.posted(scope) if name in {None, rule.name}}
-        self._count_anew(names, key)
+        self.count_anew(names, key)
         return self.book.remove(key, name)
 
-    def _count_anew(self, names: Collection[str], key: str | None) -> None:
+    def count_anew(self, names: Collection[str], key: str | None = None) -> None:
+        """Forget what these scenarios have counted: they are others now, or gone."""
         for world in self.known(key):
             world.tally.forget(names)
 
