@@ -8,7 +8,10 @@ from typing import Any
 import jsonschema_rs
 
 from mock_server.endpoint import Endpoint
-from mock_server.faults.base import CallFault, like
+from mock_server.faults.base import like
+from mock_server.faults.kinds import (
+    CallFault,
+)
 from mock_server.scenarios.model import Condition, Match, Scenario
 from mock_server.scenarios.paths import Path, parse_path
 from mock_server.wording import nearest, shown

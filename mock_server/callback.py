@@ -14,12 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from mock_server.clock import stopwatch
-from mock_server.faults.base import CallbackFault, chances
+from mock_server.faults.base import chances
 from mock_server.moments import moment
 from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
 from mock_server.task import Attempt, Delivery, DeliveryState, Task
+
+if TYPE_CHECKING:
+    from mock_server.faults.kinds import CallbackFault
 
 RETRY_AFTER = (1.0, 5.0, 30.0, 120.0, 600.0)
 TIMEOUT = 10.0

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from mock_server.moments import moment
 from mock_server.timeline import Failure, Frame, Status, Timeline
@@ -46,8 +47,7 @@ class Draw:
         return cls(wait / 2**32, work / 2**32)
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(NamedTuple):
     """How long a task is queued and running, how its progress goes, and how it ends.
 
     ``steps`` are the progress of equal parts of the running time, in place of an even growth; ``fails_at`` is the part
@@ -75,28 +75,29 @@ def course_of(profile: Profile, draw: Draw, effort: float, failure: Failure | No
 
 def timeline(course: Course, began_at: float) -> Timeline:
     """The timeline of a task submitted at ``began_at``."""
+    failure, running_for = course.failure, course.running_for
     started_at = moment(began_at + course.queued_for)
-    lasts = course.running_for * (course.fails_at if course.failure is not None else 1)
-    ends_at = moment(started_at + lasts)
-    running = [frame for frame in _running(course, started_at) if frame.at < ends_at or frame.at == started_at]
-    frames = (Frame(began_at, Status.QUEUED, 0.0), *running)
-    if course.failure is None:
-        frames = (*frames, Frame(ends_at, Status.COMPLETED, 1.0))
+    ends_at = moment(started_at + (running_for if failure is None else running_for * course.fails_at))
+    running: tuple[Frame, ...]
+    if course.steps:
+        running, progress = _stepped(course, started_at, ends_at)
     else:
-        progress = running[-1].progress if course.steps else min(course.fails_at, NEARLY)
-        frames = (*frames, Frame(ends_at, Status.FAILED, progress))
-    whole = Timeline(frames, course.failure)
+        running = (Frame(started_at, Status.IN_PROGRESS, 0.0, 1 / running_for if running_for else 0.0),)
+        progress = min(course.fails_at, NEARLY)
+    end = Frame(ends_at, Status.COMPLETED, 1.0) if failure is None else Frame(ends_at, Status.FAILED, progress)
+    whole = Timeline((Frame(began_at, Status.QUEUED, 0.0), *running, end), failure)
     return whole if course.stuck_at is None else _stuck(whole, course.stuck_at)
 
 
-def _running(course: Course, started_at: float) -> list[Frame]:
-    if not course.steps:
-        return [Frame(started_at, Status.IN_PROGRESS, 0.0, 1 / course.running_for if course.running_for else 0.0)]
+def _stepped(course: Course, started_at: float, ends_at: float) -> tuple[tuple[Frame, ...], float]:
+    """The frames of a task whose progress takes steps, and where it is at its end."""
     part = course.running_for / len(course.steps)
-    return [
+    frames = [
         Frame(moment(started_at + place * part), Status.IN_PROGRESS, progress)
         for place, progress in enumerate(course.steps)
     ]
+    kept = tuple(frame for frame in frames if frame.at < ends_at) or (frames[0],)
+    return kept, kept[-1].progress
 
 
 def _stuck(whole: Timeline, progress: float) -> Timeline:

@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from mock_server.conduct.properties import Thresholds
 from mock_server.errors import MissingExtra, UsageError
 from mock_server.settings import Settings
 from mock_server.version import __version__
@@ -55,6 +54,7 @@ def _conclude(settings: Settings, built: Built) -> int:
     """Say how clients conducted themselves, where that was asked for; the exit code."""
     if settings.conformance is None and not settings.conformance_fail:
         return 0
+    from mock_server.conduct.properties import Thresholds
     from mock_server.conduct.report import concluded
 
     worlds = list(built.service.worlds.values())

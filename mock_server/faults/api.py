@@ -8,16 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from mock_server.faults.base import (
+from mock_server.faults.base import Disturbance, Drip, ErrorReply, Reply
+from mock_server.faults.kinds import (
     SILENT_FOR,
     CallFault,
     Count,
-    Disturbance,
-    Drip,
     ErrorCode,
-    ErrorReply,
     Flag,
-    Reply,
     Seconds,
     Share,
     Spread,

@@ -11,7 +11,12 @@ from typing import Annotated, Any, ClassVar, Literal
 import orjson
 from pydantic import Field
 
-from mock_server.faults.base import CallbackFault, Seconds, Telling, Whole
+from mock_server.faults.base import Telling
+from mock_server.faults.kinds import (
+    CallbackFault,
+    Seconds,
+    Whole,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,10 @@ from typing import Annotated, Any, get_args
 from pydantic import Field
 
 from mock_server.faults import api, callbacks
-from mock_server.faults.base import CallbackFault, CallFault
+from mock_server.faults.kinds import (
+    CallbackFault,
+    CallFault,
+)
 
 #: Any one of the faults, told apart by its ``fault``.
 AnyFault = Annotated[

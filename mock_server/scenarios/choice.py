@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mock_server.errors import ScenarioMistake
-from mock_server.faults.base import CallFault, Disturbance, Op, chances, like
+from mock_server.faults.base import Disturbance, Op, chances, like
 from mock_server.scenarios.paths import parse_path, values_at
 from mock_server.wording import shown
 
 if TYPE_CHECKING:
+    from mock_server.faults.kinds import CallFault
     from mock_server.scenarios.model import Match, Scenario
 
 By = Literal["header", "marker", "rule"]

@@ -12,7 +12,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from mock_server.course import Course
-from mock_server.faults.base import (
+from mock_server.faults.base import chances, like
+from mock_server.faults.every import AnyFault
+from mock_server.faults.kinds import (
     CONFIG,
     CallbackFault,
     CallFault,
@@ -25,11 +27,8 @@ from mock_server.faults.base import (
     Spread,
     Text,
     Whole,
-    chances,
     drawn,
-    like,
 )
-from mock_server.faults.every import AnyFault
 from mock_server.scenarios.paths import parse_path
 from mock_server.timeline import Failure
 from mock_server.wording import shown

@@ -15,8 +15,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from mock_server.errors import ScenarioMistake
-from mock_server.faults.base import CallbackFault, CallFault
 from mock_server.faults.every import CALL_FAULTS, CALLBACK_FAULTS
+from mock_server.faults.kinds import (
+    CallbackFault,
+    CallFault,
+)
 from mock_server.scenarios.model import Condition, Effects, Match, Scenario
 from mock_server.scenarios.yaml12 import Lines, NotYaml, Place, parsed
 from mock_server.wording import nearest, path_text, shown

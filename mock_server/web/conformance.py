@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from mock_server.conduct.properties import PROFILES, Thresholds, Verdict, thresholds
-from mock_server.conduct.report import as_json
-from mock_server.conduct.sources import of_journal
-from mock_server.conduct.wire import Observer
+from typing import TYPE_CHECKING
+
 from mock_server.errors import GatewayError, Trouble, UsageError
 from mock_server.service import Service
 from mock_server.web.http import Answer, Call
@@ -13,9 +11,15 @@ from mock_server.web.state import ControlledState
 from mock_server.web.talk import key_of, query_of, shown
 from mock_server.world import World
 
+if TYPE_CHECKING:
+    from mock_server.conduct.properties import Thresholds, Verdict
+
 
 async def verdicts_of(service: Service, worlds: list[World], limits: Thresholds) -> dict[str, Verdict]:
     """A verdict on the client of each world; calls without a good key are a world of their own."""
+    from mock_server.conduct.sources import of_journal
+    from mock_server.conduct.wire import Observer
+
     observer = Observer(service.judges, limits)
     found = {}
     for world in worlds:
@@ -34,6 +38,9 @@ class Conformance:
 
     async def show(self, call: Call) -> Answer:
         """Each property: wrong, held, or not exercised."""
+        from mock_server.conduct.properties import PROFILES, thresholds
+        from mock_server.conduct.report import as_json
+
         query, key = query_of(call, "profile"), key_of(call, "profile")
         try:
             limits = thresholds(query.get("profile", "default"))

@@ -14,7 +14,6 @@ from mock_server.errors import UsageError
 from mock_server.settings import Settings
 from mock_server.web.app import Built
 from mock_server.web.guard import is_loopback
-from mock_server.web.socket import Connection
 
 GRACE = 2
 
@@ -54,7 +53,6 @@ class LiveServer(uvicorn.Server):
                 built.app,
                 log_config=None,
                 access_log=False,
-                http=Connection,
                 ws="none",
                 lifespan="on",
                 server_header=False,

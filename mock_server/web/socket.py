@@ -9,53 +9,61 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from mock_server.clock import Sleeper
 from mock_server.faults.base import Disturbance, Reply
 from mock_server.web.http import Answer
 
-CONNECTION = "kirin_mock.connection"
-CYCLE = "kirin_mock.cycle"
 
+class Wire:
+    """The connection of a call beneath HTTP, as uvicorn keeps it."""
 
-class Connection(HttpToolsProtocol):
-    """A connection that lets an answer have its socket."""
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._flow = cycle.flow
 
-    def on_headers_complete(self) -> None:
-        """Begin a request."""
-        super().on_headers_complete()
-        scope = cast("MutableMapping[str, Any]", self.scope)
-        scope[CONNECTION], scope[CYCLE] = self, self.cycle
+    @classmethod
+    def of(cls, receive: Receive) -> Wire | None:
+        """The connection that a call came in on; None where there is none."""
+        cycle = getattr(receive, "__self__", None)
+        return cls(cycle) if isinstance(cycle, RequestResponseCycle) else None
+
+    @property
+    def usual_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """What every answer has, such as Date."""
+        return self._cycle.default_headers
 
     async def write(self, content: bytes, sleeper: Sleeper | None = None) -> None:
         """Send bytes as they are; returns once the system has taken them, or the other side is gone. A ``sleeper`` that
         sends drips rests meanwhile: nobody who advances the clock waits for a client that does not read.
         """
-        if self.transport.is_closing():
+        if self._transport.is_closing():
             return
         if sleeper is None:
-            self.transport.set_write_buffer_limits(high=0)
-        self.transport.write(content)
-        if self.flow.write_paused:
+            self._transport.set_write_buffer_limits(high=0)
+        self._transport.write(content)
+        if self._flow.write_paused:
             with sleeper.aside() if sleeper is not None else contextlib.nullcontext():
-                await self.flow.drain()
+                await self._flow.drain()
 
-    def close(self, *, reset: bool) -> None:
+    def end(self, *, reset: bool) -> None:
         """End the connection, with FIN once all is sent, or at once with RST."""
-        if self.transport.is_closing():
+        self._cycle.disconnected = True  # uvicorn is told that nothing more comes
+        if self._transport.is_closing():
             return
         if not reset:
-            self.transport.close()
+            self._transport.close()
             return
-        wire: Any = self.transport.get_extra_info("socket")
+        wire: Any = self._transport.get_extra_info("socket")
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
+        self._transport.abort()
 
 
 class DisturbedAnswer(Answer):
@@ -78,29 +86,28 @@ class DisturbedAnswer(Answer):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what is to be sent of it."""
-        connection: Connection | None = scope.get(CONNECTION)
+        wire = Wire.of(receive)
         disturbance = self._disturbance
         body = self.body if disturbance.kept is None else self.body[: disturbance.kept(len(self.body))]
-        if connection is None:
+        if wire is None:
             await self._send_without_socket(body, send)
             return
         if not disturbance.silent:
-            await connection.write(self._head(connection))
-            await self._send_watched(body, connection, receive)
-        connection.close(reset=disturbance.ending == "reset")
-        scope[CYCLE].disconnected = True  # uvicorn is told that nothing more comes
+            await wire.write(self._head(wire))
+            await self._send_watched(body, wire, receive)
+        wire.end(reset=disturbance.ending == "reset")
 
-    async def _send_watched(self, body: bytes, connection: Connection, receive: Receive) -> None:
+    async def _send_watched(self, body: bytes, wire: Wire, receive: Receive) -> None:
         sleeper = self._sleeper
         if sleeper is None:
-            await connection.write(body)
+            await wire.write(body)
             return
         async with ends_when_hung_up(receive, sleeper):
-            await self._send_body(body, lambda content: connection.write(content, sleeper))
+            await self._send_body(body, lambda content: wire.write(content, sleeper))
 
-    def _head(self, connection: Connection) -> bytes:
+    def _head(self, wire: Wire) -> bytes:
         phrase = HTTPStatus(self.status).phrase if self.status in _KNOWN else ""
-        headers = [*connection.server_state.default_headers, *self.headers, (b"connection", b"close")]
+        headers = [*wire.usual_headers, *self.headers, (b"connection", b"close")]
         lines = [b"HTTP/1.1 %d %s" % (self.status, phrase.encode()), *(b"%s: %s" % header for header in headers)]
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
