@@ -134,6 +134,19 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
         "replay", help="one case again", description="Try one case of a report again.", allow_abbrev=False
     )
     replay.add_argument("replay", metavar="ID", help="the id of the case, as the report has it")
+    client = kinds.add_parser(
+        "client",
+        help="any client with an adapter in Python",
+        description="Run a client through scripts of what can happen, in virtual time, and judge it.",
+        allow_abbrev=False,
+    )
+    client.add_argument("adapter", metavar="MODULE:NAME", help="what makes the adapter, such as my_tests.adapter:make")
+    client.add_argument("--scripts", metavar="N", type=_count, default=300, help="how many; default 300")
+    client.add_argument("--seed", metavar="N", type=int, default=0, help="what they are drawn from; default 0")
+    client.add_argument("--profile", default="default", metavar="NAME", help="default, strict or polite")
+    client.add_argument("--json", metavar="FILE", help="write the report as json too")
+    client.set_defaults(run=_verify_client)
+
     traffic = kinds.add_parser(
         "traffic",
         help="what a client sent and got: a HAR, or GET /_mock/history",
@@ -259,6 +272,18 @@ def _scenarios(what: str, *arguments: Any) -> int:
 
     run: Callable[..., int] = getattr(scenario_command, what)
     return run(*arguments)
+
+
+def _verify_client(parsed: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from mock_server.errors import MissingExtra
+
+    if find_spec("hypothesis") is None:
+        raise MissingExtra("verifying clients", "verify")
+    from mock_server.verify.client.command import verify_client
+
+    return verify_client(parsed.adapter, parsed.scripts, parsed.seed, parsed.profile, parsed.json)
 
 
 def _verify_traffic(parsed: argparse.Namespace) -> int:

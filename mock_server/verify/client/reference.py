@@ -1,0 +1,157 @@
+"""The reference client, synchronous: it has every property that is asked for. A good client to start from."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from mock_server.verify.client.kit import Intent, Kit, Outcome
+
+SUBMIT = "/model/v1/generation"
+MOST_TRIES = 7
+TOLERANCE = 300.0
+PASSING = frozenset({408, 425, 429})
+
+
+class Reference:
+    """Submits under an id of its own, polls with patience, believes callbacks that are signed and fresh."""
+
+    poll_gap = 5.0
+
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+        self.http = httpx.Client(transport=kit.transport, base_url=kit.base_url)
+        self.order = ""
+        self.task: dict[str, Any] | None = None
+        self.ends_by = 0.0
+
+    def run(self, intent: Intent, deadline: float) -> Outcome:
+        """Carry out an intent."""
+        self.ends_by = self.kit.now() + deadline
+        self.order = uuid.UUID(hashlib.blake2b(repr(intent).encode(), digest_size=16).hexdigest()).hex
+        self.task = None
+        answer = self.tried(lambda: self.submit(intent))
+        if answer is None:
+            return Outcome("gave_up")
+        if answer.status_code not in {200, 409}:
+            return self.rejected(answer)
+        return self.followed()
+
+    def body(self, intent: Intent) -> dict[str, Any]:
+        """The body of a submit."""
+        extra = {"external_task_id": self.order}
+        if intent.with_callbacks:
+            extra["callback_url"] = self.kit.callback_url
+        return {"model": intent.model, "input": [{"params": {**intent.params, **extra}}]}
+
+    def headers(self) -> dict[str, str]:
+        """What every call carries."""
+        return {"Authorization": f"Bearer {self.kit.api_key}"}
+
+    def submit(self, intent: Intent) -> httpx.Response:
+        """Make the task."""
+        return self.http.post(SUBMIT, json=self.body(intent), headers=self.headers())
+
+    def poll(self) -> httpx.Response:
+        """Ask how the task stands."""
+        return self.http.get(f"{SUBMIT}/task/{quote(self.order, safe='')}", headers=self.headers())
+
+    def tried(self, send: Callable[[], httpx.Response]) -> httpx.Response | None:
+        """A call, tried again while that makes sense; None when it never worked."""
+        for attempt in range(MOST_TRIES):
+            answer = None
+            try:
+                answer = send()
+                if self.is_the_answer(answer):
+                    return answer
+            except httpx.TransportError:
+                pass
+            self.kit.sleep(self.wait_after(answer, attempt))
+        return None
+
+    def is_the_answer(self, answer: httpx.Response) -> bool:
+        """Whether trying again would bring no other answer."""
+        if answer.status_code >= 500 or answer.status_code in PASSING:
+            return False
+        return answer.is_client_error or self.understood(answer)
+
+    def understood(self, answer: httpx.Response) -> bool:
+        """Whether an answer is a JSON object."""
+        try:
+            return isinstance(answer.json(), dict)
+        except ValueError:
+            return False
+
+    def wait_after(self, answer: httpx.Response | None, attempt: int) -> float:
+        """How long to wait after a failure."""
+        own = min(2.0**attempt, 30.0)
+        asked = answer.headers.get("retry-after") if answer is not None else None
+        if asked is None:
+            return own
+        seconds = float(asked) if asked.isdigit() else parsedate_to_datetime(asked).timestamp() - self.kit.now()
+        return max(own, seconds)
+
+    def followed(self) -> Outcome:
+        """Wait for the end of the task."""
+        while self.kit.now() + self.poll_gap < self.ends_by:
+            self.kit.sleep(self.poll_gap)
+            if self.task is not None:
+                return self.ended(self.task)
+            answer = self.tried(self.poll)
+            if answer is None:
+                return Outcome("gave_up")
+            if answer.is_success and self.is_final(answer.json()):
+                return self.ended(answer.json())
+        return Outcome("timeout")
+
+    def is_final(self, task: Mapping[str, Any]) -> bool:
+        """Whether a task has ended; a status that is not known has not."""
+        return task.get("status") in {"completed", "failed"}
+
+    def ended(self, task: Mapping[str, Any]) -> Outcome:
+        """What to tell of a task that has ended."""
+        if task["status"] == "failed":
+            return Outcome("failed", task["id"], code=task["error"]["code"])
+        urls = [item["url"] for output in task["output"] for item in output["content"]]
+        return Outcome("completed", task["id"], urls, cost=task["usage"]["cost"])
+
+    def rejected(self, answer: httpx.Response) -> Outcome:
+        """What to tell of a body that was refused."""
+        if not self.understood(answer):
+            return Outcome("rejected")
+        told = answer.json()
+        code = told["error"]["code"] if "error" in told else str(told["status"]["error_code"])
+        return Outcome("rejected", code=code)
+
+    def on_callback(self, headers: Mapping[str, str], body: bytes) -> int:
+        """Take a callback."""
+        if not self.is_believed(headers, body):
+            return 401
+        try:
+            task = json.loads(body)
+        except ValueError:
+            return 400
+        if task.get("external_task_id") != self.order:
+            return 404
+        if self.is_final(task) and self.task is None:
+            self.task = task
+        return 200
+
+    def is_believed(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether a callback is signed with our secret, and fresh."""
+        timestamp = headers.get("webhook-timestamp", "0")
+        signed = f"{headers.get('webhook-id')}.{timestamp}.".encode() + body
+        key = base64.b64decode(self.kit.secret.removeprefix("whsec_"))
+        right = "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+        given = headers.get("webhook-signature", "").split()
+        fresh = abs(self.kit.now() - float(timestamp)) <= TOLERANCE
+        return fresh and any(hmac.compare_digest(one, right) for one in given)
