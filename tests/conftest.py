@@ -12,6 +12,7 @@ import pytest
 
 from mock_server import MockServer
 from mock_server.resources import resource
+from tests.receiver import Receiver
 from tests.values import Values
 
 
@@ -59,3 +60,14 @@ def http():
 def fresh_key():
     """Makes API keys that nobody has used."""
     return lambda: f"key-{next(_keys)}"
+
+
+@pytest.fixture(scope="module")
+def callback_url():
+    """Where callbacks are received, and handed to the client at work."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/news"
+        server.shutdown()
+        thread.join()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from mock_server import MockServer
 from mock_server.resources import resource
 from tests import clients
 from tests.clients import Api, Careful, Report
+from tests.receiver import Receiver
 
 LOST = {"videos": 0, "spent": "0.14", "ended": ["completed"]}  # paid for, and nobody sees it
 DONE = {"said": "done", "videos": 1, "ours": 1, "tasks": 1, "spent": "0.14", "polls_after_end": 1}
@@ -239,33 +238,6 @@ ROWS = [
         saves_one,
     ),
 ]
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Hands what is posted to the client at work."""
-
-    on_news: Callable[..., int]
-
-    def do_POST(self):
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.send_response(type(self).on_news(headers, raw))
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture(scope="module")
-def callback_url():
-    """Where callbacks are received."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/news"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

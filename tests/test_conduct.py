@@ -14,7 +14,7 @@ from mock_server.cli import main
 from mock_server.conduct.properties import PROPERTIES
 from tests.clients import SECRET
 from tests.habits import HABITS, client_with
-from tests.test_complaints import Receiver, callback_url  # noqa: F401 - a fixture
+from tests.receiver import Receiver
 
 SETTINGS = {"speed": "manual", "callback_secret": [SECRET], "profile": "fast"}
 
@@ -25,7 +25,7 @@ def kirin(tmp_path_factory):
         yield kirin
 
 
-def _play(kirin, habit, circumstances, callback_url):  # noqa: F811
+def _play(kirin, habit, circumstances, callback_url):
     """Let a client with a habit work; the properties that were judged, by id."""
     kirin.reset()
     rule = {key: circumstances[key] for key in ("task", "faults", "match") if key in circumstances}
@@ -46,7 +46,7 @@ def _judged(report):
 
 
 @pytest.mark.parametrize("habit", HABITS)
-def test_a_bad_habit_is_noticed_and_told_of(kirin, habit, callback_url):  # noqa: F811
+def test_a_bad_habit_is_noticed_and_told_of(kirin, habit, callback_url):
     rule, _, circumstances = HABITS[habit]
     judged = _play(kirin, habit, circumstances, callback_url)
     assert judged[rule]["state"] == "wrong"
@@ -54,7 +54,7 @@ def test_a_bad_habit_is_noticed_and_told_of(kirin, habit, callback_url):  # noqa
 
 
 @pytest.mark.parametrize("habit", HABITS)
-def test_a_good_client_in_the_same_circumstances_has_nothing_held_against_it(kirin, habit, callback_url):  # noqa: F811
+def test_a_good_client_in_the_same_circumstances_has_nothing_held_against_it(kirin, habit, callback_url):
     circumstances = HABITS[habit][2]
     judged = _play(kirin, None, circumstances, callback_url)
     assert {name: one["wrong"] for name, one in judged.items() if one["state"] == "wrong"} == {}
@@ -66,7 +66,7 @@ def test_every_property_is_broken_by_some_habit():
 
 
 @pytest.mark.parametrize("habit", [None, "polls without a pause", "buys again after a reset", "believes any signature"])
-def test_an_exported_history_is_judged_as_the_server_judges(kirin, habit, callback_url, tmp_path, capsys):  # noqa: F811
+def test_an_exported_history_is_judged_as_the_server_judges(kirin, habit, callback_url, tmp_path, capsys):
     circumstances = HABITS[habit][2] if habit else {"task": {"running": 9}, "callbacks": True}
     live = _play(kirin, habit, circumstances, callback_url)
     file, report, page = tmp_path / "history.json", tmp_path / "report.json", tmp_path / "report.html"
@@ -136,7 +136,7 @@ def test_no_calls_at_all_are_no_praise(tmp_path, capsys):
     assert "has no calls of this API" in capsys.readouterr().err
 
 
-def test_a_profile_says_where_patience_begins(kirin, callback_url):  # noqa: F811
+def test_a_profile_says_where_patience_begins(kirin, callback_url):
     _play(kirin, None, {"task": {"running": 30}}, callback_url)
     url = f"{kirin.url}/_mock/conformance"
     states = {

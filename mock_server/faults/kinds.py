@@ -178,8 +178,10 @@ class CallFault:
         return self.chance >= 1 or chances.random() < self.chance
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance | None:
-        """What it does to one call; ``since_end`` is how long ago the task ended, for the fetching of a clip."""
-        raise NotImplementedError
+        """What it does to one call, nothing unless it is told otherwise by its kind; ``since_end`` is how long ago the
+        task ended, for the fetching of a clip.
+        """
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
