@@ -111,11 +111,11 @@ PROPERTIES: dict[str, Property] = {
         Property(
             "W10",
             "takes-no-for-an-answer",
-            "What was refused with a 4xx other than 408, 409, 425 and 429 is not sent again as it is.",
+            "What was refused with a 4xx other than 402, 408, 409, 425 and 429 is not sent again as it is.",
             "RFC 9110, 15.5",
             "must",
             "for attempt in range(5): if post(url, body).ok: break",
-            "if 400 <= status < 500 and status not in (408, 409, 425, 429): raise Rejected(answer)",
+            "if 400 <= status < 500 and status not in (402, 408, 409, 425, 429): raise Rejected(answer)",
         ),
         Property(
             "W11",

@@ -17,6 +17,7 @@ MOST_SHOWN = 5
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1d2433;background:#fff}
 table{border-collapse:collapse;width:100%}td,th{padding:.3rem .7rem;text-align:left;border-bottom:1px solid #dde2ea}
+td:nth-child(-n+2){white-space:nowrap}
 pre{background:#f3f5f9;padding:.6rem;overflow:auto;border-radius:4px}.wrong{color:#b00020}.held{color:#0a7d32}.not{color:#66708a}
 @media(prefers-color-scheme:dark){body{background:#141821;color:#dfe4ee}pre{background:#1f2531}td,th{border-color:#2c3444}}
 """
