@@ -23,6 +23,10 @@ class Property:
     wrong: str
     right: str
 
+    def shown(self) -> dict[str, str]:
+        """What a report says of it, whatever became of it."""
+        return {name: getattr(self, name) for name in ("id", "name", "says", "rests_on", "severity")}
+
 
 PROPERTIES: dict[str, Property] = {
     one.id: one

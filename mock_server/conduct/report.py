@@ -44,11 +44,7 @@ def as_json(verdicts: Verdicts) -> dict[str, Any]:
         "clean": is_clean(verdicts),
         "properties": [
             {
-                "id": one.id,
-                "name": one.name,
-                "says": one.says,
-                "rests_on": one.rests_on,
-                "severity": one.severity,
+                **one.shown(),
                 "state": state_of(verdicts, one),
                 "exercised": sum(verdict.exercised.get(one.id, 0) for verdict in verdicts.values()),
                 "wrong": [

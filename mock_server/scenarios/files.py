@@ -16,7 +16,7 @@ from mock_server.scenarios.reading import Placed, read_placed
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module, or nothing
 
 SUFFIXES = (".yaml", ".yml", ".json")
 #: Real seconds between two looks at the files.

@@ -83,11 +83,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "met": report.met,
         "properties": [
             {
-                "id": one.id,
-                "name": one.name,
-                "says": one.says,
-                "rests_on": one.rests_on,
-                "severity": one.severity,
+                **one.shown(),
                 "exercised": report.verdict.exercised.get(one.id, 0),
                 "state": "wrong"
                 if one.id in report.shown

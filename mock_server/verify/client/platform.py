@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -101,15 +101,15 @@ class Run:
     def __init__(self, stage: Stage, key: str) -> None:
         self._app = stage.built.app
         self._service = stage.built.service
-        self._courier = stage.built.state.courier
+        self._courier = cast("HandCourier", stage.built.state.courier)
         self.key = key
         self.world: World = stage.built.service.world(key)
-        self.world.scheduler = Quiet(self._deliver_due)  # type: ignore[assignment]
+        self.world.scheduler = Quiet(self._deliver_due)  # type: ignore[assignment]  # all that a world asks of one
         self.began_at = self.world.clock.now()
 
     def listen(self, receive: OnCallback | None) -> None:
         """Let callbacks go there."""
-        self._courier.receive = receive  # type: ignore[attr-defined]
+        self._courier.receive = receive
 
     def now(self) -> float:
         """Virtual Unix seconds."""
