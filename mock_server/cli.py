@@ -14,6 +14,7 @@ from mock_server.version import __version__
 if TYPE_CHECKING:
     from mock_server.settings import Settings
 
+REPORTS = ("json", "junit", "html", "badge")
 REPEATABLE = {"api_key", "callback_allow", "callback_secret"}
 
 
@@ -133,18 +134,32 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
     replay = kinds.add_parser(
         "replay", help="one case again", description="Try one case of a report again.", allow_abbrev=False
     )
-    replay.add_argument("replay", metavar="ID", help="the id of the case, as the report has it")
+    replay.add_argument("replay", metavar="ID", help="the id of the case, or of the finding, as the report has it")
+    replay.add_argument("--findings", metavar="FOLDER", help="where the findings of verify client are kept")
     client = kinds.add_parser(
         "client",
-        help="any client with an adapter in Python",
-        description="Run a client through scripts of what can happen, in virtual time, and judge it.",
+        help="any client with an adapter: in Python, or a program that speaks JSON lines",
+        description="Run a client through scripts of what can happen, and judge it (docs/adapters.md).",
+        usage="%(prog)s [options] (MODULE:NAME | -- COMMAND ...)",
         allow_abbrev=False,
     )
-    client.add_argument("adapter", metavar="MODULE:NAME", help="what makes the adapter, such as my_tests.adapter:make")
+    client.add_argument(
+        "adapter",
+        metavar="MODULE:NAME | -- COMMAND",
+        nargs="*",
+        help="what makes the adapter, such as my_tests.adapter:make, or the program to start",
+    )
+    client.add_argument("--time", choices=("virtual", "real"), default="virtual", help="of a program; default virtual")
+    client.add_argument(
+        "--scale", metavar="N", type=_above_nothing, default=60.0, help="how much faster real time goes; default 60"
+    )
+    client.add_argument(
+        "--patience", metavar="SECONDS", type=_above_nothing, default=10.0, help="for a silent program; default 10"
+    )
+    client.add_argument("--findings", metavar="FOLDER", help="where findings are kept; default .kirin-mock/findings")
     client.add_argument("--scripts", metavar="N", type=_count, default=300, help="how many; default 300")
     client.add_argument("--seed", metavar="N", type=int, default=0, help="what they are drawn from; default 0")
-    client.add_argument("--profile", default="default", metavar="NAME", help="default, strict or polite")
-    client.add_argument("--json", metavar="FILE", help="write the report as json too")
+    _add_judging(client)
     client.set_defaults(run=_verify_client)
 
     traffic = kinds.add_parser(
@@ -154,9 +169,7 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     traffic.add_argument("file", metavar="FILE", help="a HAR, or what GET /_mock/history gave")
-    traffic.add_argument("--profile", default="default", metavar="NAME", help="default, strict or polite")
-    for form in ("json", "html"):
-        traffic.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
+    _add_judging(traffic)
     traffic.set_defaults(run=_verify_traffic)
     for parser in (server, replay):
         _add_target(parser)
@@ -172,6 +185,14 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
     )
     for form in ("json", "junit", "html"):
         server.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile", default="default", metavar="NAME|FILE", help="default, strict, polite, or a file of thresholds"
+    )
+    for form in REPORTS:
+        parser.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
@@ -281,16 +302,23 @@ def _verify_client(parsed: argparse.Namespace) -> int:
 
     if find_spec("hypothesis") is None:
         raise MissingExtra("verifying clients", "verify")
-    from mock_server.verify.client.command import verify_client
+    from mock_server.verify.client.command import Options, client_of, verify_client
+    from mock_server.verify.client.findings import FOLDER
 
-    return verify_client(parsed.adapter, parsed.scripts, parsed.seed, parsed.profile, parsed.json)
+    client = client_of(parsed.adapter, parsed.time, parsed.scale, parsed.patience)
+    findings = FOLDER if parsed.findings is None else parsed.findings
+    return verify_client(Options(client, parsed.scripts, parsed.seed, parsed.profile, findings, _outputs(parsed)))
+
+
+def _outputs(parsed: argparse.Namespace) -> dict[str, str]:
+    """The files that reports are to be written to, by their form."""
+    return {form: name for form in REPORTS if (name := getattr(parsed, form)) is not None}
 
 
 def _verify_traffic(parsed: argparse.Namespace) -> int:
     from mock_server.conduct.command import verify_traffic
 
-    outputs = {form: name for form in ("json", "html") if (name := getattr(parsed, form)) is not None}
-    return verify_traffic(parsed.file, parsed.profile, outputs)
+    return verify_traffic(parsed.file, parsed.profile, _outputs(parsed))
 
 
 def _verify_server(parsed: argparse.Namespace) -> int:
@@ -300,9 +328,17 @@ def _verify_server(parsed: argparse.Namespace) -> int:
 
     if find_spec("schemathesis") is None:
         raise MissingExtra("verifying servers", "verify")
+    if getattr(parsed, "replay", None) is not None:
+        from mock_server.verify.client.findings import FOLDER, ID
+
+        if ID.fullmatch(parsed.replay):
+            from mock_server.verify.client.command import replay_finding
+
+            return replay_finding(parsed.replay, parsed.findings or FOLDER)
     from mock_server.verify.command import Options, verify_server
 
-    given = {name: value for name, value in vars(parsed).items() if name != "run" and value is not None}
+    ours = {"run", "findings"}
+    given = {name: value for name, value in vars(parsed).items() if name not in ours and value is not None}
     if "models" in given:
         given["models"] = tuple(given["models"])
     return verify_server(Options(**given))

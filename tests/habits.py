@@ -295,6 +295,7 @@ HABITS = {
         {"is_fresh": lambda self, headers: True},
         {**CALLED, "faults": [{"fault": "stale_signature"}]},
     ),
+    "takes its own id for another's": ("W21", {"knows": lambda self, task: task.get("id") == self.external_id}, CALLED),
     "fetches too late": ("W19", {"after_the_end": _late}, _faulty({"fault": "expired", "after": 3600})),
     "keeps half a video": ("W20", {"download": _once}, _faulty({"fault": "truncate", "on": "media", "times": 1})),
 }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from mock_server.conduct.properties import thresholds
-from mock_server.conduct.report import as_json, html, is_clean, text
+from mock_server.conduct.profiles import profile_of
+from mock_server.conduct.report import sheet, written
+from mock_server.conduct.sheet import text
 from mock_server.conduct.sources import of_har, of_history
 from mock_server.conduct.traffic import Traffic
 from mock_server.conduct.wire import Observer
@@ -19,21 +20,21 @@ from mock_server.endpoints import discover
 from mock_server.errors import UsageError
 
 
-def verify_traffic(file: str, profile: str, outputs: dict[str, str]) -> int:
+def verify_traffic(file: str, profile: str, outputs: Mapping[str, str]) -> int:
     """0 when nothing is held against the client, 1 otherwise, and when there was nothing to judge."""
-    limits = thresholds(profile)
+    limits = profile_of(profile)
     traffics = _read(file)
     observer = Observer({model: Judge(endpoint) for model, endpoint in discover().items()}, limits)
     verdicts = {label: observer.judge(traffic) for label, traffic in traffics.items()}
     began_at = min((call.at for traffic in traffics.values() for call in traffic.calls), default=0.0)
-    for line in text(verdicts, began_at):
+    made = sheet(verdicts, began_at)
+    for line in text(made):
         print(line)
-    contents = {"json": lambda: orjson.dumps(as_json(verdicts)), "html": lambda: html(verdicts, began_at).encode()}
     for form, name in outputs.items():
-        write(name, contents[form](), f"--{form}")
+        write(name, written(verdicts, began_at, form), f"--{form}")
     if not any(traffic.calls for traffic in traffics.values()):
         print(f"{file} has no calls of this API", file=sys.stderr)
-    return 0 if is_clean(verdicts) else 1
+    return 0 if made.clean else 1
 
 
 def write(name: str, content: bytes, flag: str) -> None:

@@ -202,6 +202,15 @@ PROPERTIES: dict[str, Property] = {
             "try: save(get(url).content) except Exception: pass",
             "retry the download until its length is Content-Length",
         ),
+        Property(
+            "W21",
+            "takes-good-news",
+            "A callback that is all right is acknowledged with a 2xx; one good signature among several is enough.",
+            "Standard Webhooks: anything but a 2xx is tried again, and during a rotation of secrets each of them signs",
+            "should",
+            "if headers['webhook-signature'] != mine: return 401",
+            "if mine not in headers['webhook-signature'].split(): return 401",
+        ),
     )
 }
 
@@ -209,18 +218,19 @@ PROPERTIES: dict[str, Property] = {
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """Where patience begins: seconds between two polls, and after a failure; how many failures in a row are enough.
-    ``slack`` is what a client's clock may be off by.
+    ``slack`` is what a client's clock may be off by, ``grace`` what it may be late after its deadline; both in seconds.
     """
 
     poll_gap: float = 1.0
     retry_gap: float = 0.5
     most_failures: int = 10
     slack: float = 0.05
+    grace: float = 120.0
 
 
 PROFILES: dict[str, Thresholds] = {
     "default": Thresholds(),
-    "strict": Thresholds(poll_gap=2.0, retry_gap=1.0, most_failures=6, slack=0.0),
+    "strict": Thresholds(poll_gap=2.0, retry_gap=1.0, most_failures=6, slack=0.0, grace=60.0),
     "polite": Thresholds(poll_gap=5.0, retry_gap=2.0, most_failures=5),
 }
 

@@ -201,6 +201,16 @@ class Observer:
             elif told.good:
                 taken.add(told.delivery)
 
+    def good_news(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W21."""
+        for told in traffic.callbacks:
+            if told.status is None or told.faults:
+                continue
+            verdict.saw("W21")
+            if not told.good:
+                said = f"a callback that is all right is answered with {told.status}"
+                verdict.blame("W21", said, told.at)
+
     def downloads(self, traffic: Traffic, verdict: Verdict) -> None:
         """W19 and W20."""
         fetches: dict[str, list[Seen]] = defaultdict(list)
@@ -240,6 +250,7 @@ _RULES: tuple[Callable[[Observer, Traffic, Verdict], None], ...] = (
     Observer.endurance,
     Observer.bad_news,
     Observer.news_again,
+    Observer.good_news,
     Observer.downloads,
 )
 

@@ -83,6 +83,7 @@ def create_app(
     *,
     endpoints: Mapping[str, Endpoint] | None = None,
     make_courier: type[Courier] = Courier,
+    make_media: type[Media] = Media,
 ) -> Built:
     """Put one server together. Several in one process share nothing.
 
@@ -140,7 +141,7 @@ def create_app(
         generation=Generation(service, stage, access, submission, address),
         queue=Queue(service, stage, access, submission, address),
         platform=Platform(service, stage, access, files, address, max_body),
-        media=Media(service, stage, blobs, Studio(folder)),
+        media=make_media(service, stage, blobs, Studio(folder)),
         control=Control(state),
         records=Records(state),
         receiver=Receiver(state, guard),

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from mock_server.blobs import Blobs
 from mock_server.errors import GatewayError, MissingExtra, Trouble
-from mock_server.media.clip import clip_of
+from mock_server.media.clip import Clip, clip_of
 from mock_server.media.studio import Studio
 from mock_server.service import Service
 from mock_server.timeline import Status
@@ -67,8 +67,12 @@ class Media:
         await self._stage.enter(call, world, "media", task)
         clip = clip_of(self._service.judges[task.model].endpoint, task)
         content = self._blobs.find(clip.picture.digest) if clip.picture is not None else None
+        return await self.answer(call, clip, content)
+
+    async def answer(self, call: Call, clip: Clip, picture: bytes | None) -> Answer:
+        """What a clip is sent as."""
         try:
-            path = await self._studio.file(clip, content)
+            path = await self._studio.file(clip, picture)
         except MissingExtra as missing:
             raise GatewayError(Trouble.UNAVAILABLE, str(missing)) from None
         _drop_strange_range(call)

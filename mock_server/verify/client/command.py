@@ -1,96 +1,193 @@
-"""``kirin-mock verify client MODULE:NAME``: proves a client through its adapter."""
+"""``kirin-mock verify client``: proves a client through its adapter; and ``verify replay`` of what it found."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
-from mock_server.conduct.properties import thresholds
+from mock_server.conduct.command import write
+from mock_server.conduct.profiles import profile_of
+from mock_server.conduct.properties import Thresholds
+from mock_server.conduct.sheet import Row, Sheet, badge, html, junit, text
+from mock_server.endpoints import discover
 from mock_server.errors import UsageError
 from mock_server.redaction import safe_text
-from mock_server.verify.client.kit import MakeAdapter
-from mock_server.verify.client.properties import ALL
-from mock_server.verify.client.run import Harness, Report
+from mock_server.verify.client.external import External, Terms
+from mock_server.verify.client.findings import FOLDER, Client, Finding, keep, kept
+from mock_server.verify.client.inprocess import InProcess
+from mock_server.verify.client.loading import load
+from mock_server.verify.client.properties import ALL, EVERY
+from mock_server.verify.client.run import Broken, Harness, Report, Session, Shown
+from mock_server.verify.client.story import story
+
+#: What real time is inexact by, in real seconds.
+REAL_SLACK = 0.05
+MOST_NAMED = 6
 
 
-def verify_client(adapter: str, count: int, seed: int, profile: str, json_file: str | None) -> int:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for."""
+
+    client: Client
+    scripts: int = 300
+    seed: int = 0
+    profile: str = "default"
+    findings: str = FOLDER
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+def verify_client(options: Options) -> int:
     """0 when nothing is held against the client, 1 otherwise."""
-    report = Harness(load(adapter), thresholds(profile), seed).verify(count)
-    for line in text(report):
+    limits = _limits(profile_of(options.profile), options.client)
+    report = run(options.client, limits, options.seed, options.scripts)
+    kept_as = {
+        property_id: _finding(property_id, shown, options, limits) for property_id, shown in report.shown.items()
+    }
+    for finding in kept_as.values():
+        keep(finding, options.findings)
+    sheet = sheet_of(report, {name: finding.id for name, finding in kept_as.items()}, options.findings)
+    for line in text(sheet):
         print(line)
-    if json_file is not None:
-        try:
-            Path(json_file).write_bytes(orjson.dumps(as_json(report)))
-        except OSError as error:
-            raise UsageError(f"--json {json_file} cannot be written: {error.strerror or error}") from None
-    return 1 if report.shown else 0
+    for form, name in options.outputs.items():
+        write(name, _written(form, sheet, report, kept_as), f"--{form}")
+    return 0 if report.clean else 1
 
 
-def load(adapter: str) -> MakeAdapter:
-    """What ``module:name`` names. Raises UsageError."""
-    module, colon, name = adapter.partition(":")
-    if not colon or not module or not name:
-        raise UsageError(f"an adapter is named as MODULE:NAME, such as my_tests.adapter:make, not {adapter!r}")
-    sys.path.insert(0, str(Path.cwd()))
+def run(client: Client, limits: Thresholds, seed: int, scripts: int) -> Report:
+    """Prove a client."""
+    harness = Harness(session_of(client), limits, seed)
+    report = Report()
     try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except ImportError as error:
-        raise UsageError(f"{module} cannot be imported: {error}") from None
-    except AttributeError:
-        raise UsageError(f"{module} has no {name}") from None
-    except Exception as error:  # noqa: BLE001 - whatever the module does when it is imported
-        raise UsageError(f"{module} cannot be imported: {type(error).__name__}: {error}") from None
-    if not callable(found):
-        raise UsageError(f"{adapter} is not callable; it is called with a kit, and makes an adapter")
-    made: MakeAdapter = found
-    return made
+        report = harness.verify(scripts)
+    finally:
+        harness.close(report)
+    return report
 
 
-def text(report: Report) -> Iterator[str]:
-    """The report for a terminal, line by line."""
-    for one in ALL.values():
-        count = report.verdict.exercised.get(one.id, 0)
-        mark = "WRONG" if one.id in report.shown else "ok" if count else "-"
-        yield f"{mark:7}{one.id}  {one.name:24}{count:6}  {one.says}"
-    for property_id, shown in sorted(report.shown.items()):
-        one = ALL[property_id]
-        yield ""
-        yield f"{one.id} {one.name} ({one.severity}): {one.says}"
-        yield f"    rests on  {one.rests_on}"
-        yield from (f"    {line}" for line in shown.script.told())
-        yield f"    happened  {safe_text(shown.fault.says)}"
-        yield f"    wrong     {one.wrong}"
-        yield f"    right     {one.right}"
-    yield ""
-    met = ", ".join(f"{count} {name}" for name, count in sorted(report.met.items()))
-    yield f"{report.runs} scripts in {report.elapsed:.1f} s: {met}"
-    tested = sum(one in report.verdict.exercised for one in ALL)
-    yield f"{len(ALL)} properties: {len(report.shown)} wrong, {len(ALL) - tested} not exercised"
+def session_of(client: Client) -> Session:
+    """What plays scripts with a client. Raises UsageError."""
+    if client.adapter is not None:
+        return InProcess(load(client.adapter))
+    if shutil.which(client.command[0]) is None:
+        raise UsageError(f"{client.command[0]} is no program that can be run")
+    return External(client.command, Terms(client.time == "virtual", client.scale, client.patience))
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def _limits(limits: Thresholds, client: Client) -> Thresholds:
+    """Thresholds that allow for what real time is inexact by."""
+    return limits if client.time == "virtual" else replace(limits, slack=limits.slack + REAL_SLACK * client.scale)
+
+
+def _finding(property_id: str, shown: Shown, options: Options, limits: Thresholds) -> Finding:
+    return Finding(property_id, safe_text(shown.fault.says), options.client, limits, options.seed, shown.script)
+
+
+def replay_finding(finding_id: str, folder: str) -> int:
+    """Run the script of a finding again, and tell it. 0 when it does not show what it did."""
+    finding = kept(finding_id, folder)
+    harness = Harness(session_of(finding.client), finding.limits, finding.seed)
+    report = Report()
+    try:
+        ran, verdict = harness.run(finding.script)
+    except Broken as broken:
+        print(broken)
+        return 1
+    finally:
+        harness.close(report)
+    faults = verdict.of(finding.about)
+    one = EVERY[finding.about]
+    print(f"{one.id} {one.name} ({one.severity}): {one.says}")
+    for line in (*finding.script.told(), *story(ran)):
+        print(f"    {line}")
+    said = "; ".join(dict.fromkeys(safe_text(fault.says) for fault in faults))
+    print(f"    {'wrong     ' + said if faults else 'it holds in this script now'}")
+    return 1 if faults else 0
+
+
+def sheet_of(report: Report, kept_as: Mapping[str, str], folder: str) -> Sheet:
+    """The report as a sheet."""
+    rows = [
+        Row(one, report.exercised[one.id], report.wrong[one.id], _told(report, one.id, kept_as, folder))
+        for one in EVERY.values()
+        if one.id in ALL or report.exercised[one.id] or report.wrong[one.id]
+    ]
+    ends = ", ".join(f"{count} {name}" for name, count in sorted(report.met.scripts.items()))
+    notes = [f"{report.runs} scripts in {report.elapsed:.1f} s: {ends}"]
+    if report.stopped is not None:
+        notes.append(f"stopped: {report.stopped}")
+    return Sheet("What the client makes of the platform", rows, notes, list(_met(report)))
+
+
+def _told(report: Report, property_id: str, kept_as: Mapping[str, str], folder: str) -> list[list[str]]:
+    shown = report.shown.get(property_id)
+    if shown is None:
+        return []
+    again = f"kirin-mock verify replay {kept_as[property_id]}" if property_id in kept_as else ""
+    again += f" --findings {folder}" if folder != FOLDER else ""
+    return [
+        [
+            *shown.script.told(),
+            *story(shown.ran),
+            f"because   {safe_text(shown.fault.says)}",
+            f"so in     {report.wrong[property_id]} of {report.runs} scripts",
+            *([f"again     {again}"] if again else []),
+        ]
+    ]
+
+
+def _met(report: Report) -> Iterator[tuple[str, str, str, str]]:
+    for part in report.met.parts(discover()):
+        known = len(part.met) + len(part.missing)
+        if known:
+            more = f" and {len(part.missing) - MOST_NAMED} more" if len(part.missing) > MOST_NAMED else ""
+            yield part.model, part.kind, f"{len(part.met)} of {known}", ", ".join(part.missing[:MOST_NAMED]) + more
+
+
+def _written(form: str, sheet: Sheet, report: Report, kept_as: Mapping[str, Finding]) -> bytes:
+    if form == "json":
+        return orjson.dumps(as_json(sheet, report, kept_as))
+    if form == "junit":
+        return junit(sheet, "kirin-mock verify client", report.elapsed).encode()
+    return (badge(sheet) if form == "badge" else html(sheet)).encode()
+
+
+def as_json(sheet: Sheet, report: Report, kept_as: Mapping[str, Finding]) -> dict[str, Any]:
     """The report as a plain value."""
     return {
-        "clean": not report.shown,
+        "clean": report.clean,
+        "stopped": report.stopped,
         "scripts": report.runs,
-        "met": report.met,
+        "elapsed": round(report.elapsed, 3),
         "properties": [
             {
-                **one.shown(),
-                "exercised": report.verdict.exercised.get(one.id, 0),
-                "state": "wrong"
-                if one.id in report.shown
-                else ("held" if one.id in report.verdict.exercised else "not exercised"),
-                "script": report.shown[one.id].script.told() if one.id in report.shown else None,
-                "happened": report.shown[one.id].fault.says if one.id in report.shown else None,
+                **row.about.shown(),
+                "state": row.state,
+                "exercised": row.exercised,
+                "wrong_in": row.wrong,
+                "finding": kept_as[row.about.id].id if row.about.id in kept_as else None,
+                "says": kept_as[row.about.id].says if row.about.id in kept_as else None,
+                "story": [line for told in row.told for line in told],
             }
-            for one in ALL.values()
+            for row in sheet.rows
+        ],
+        "met": [
+            {"model": part.model, "kind": part.kind, "met": part.met, "missing": part.missing}
+            for part in report.met.parts(discover())
         ],
     }
+
+
+def client_of(adapter: Sequence[str], time: str, scale: float, patience: float) -> Client:
+    """The client that a command line names: MODULE:NAME, or a command after ``--``."""
+    if not adapter:
+        raise UsageError("name an adapter as MODULE:NAME, or a command after --")
+    if len(adapter) == 1 and ":" in adapter[0] and shutil.which(adapter[0]) is None:
+        if time != "virtual":
+            raise UsageError("--time real is for commands: in process, time is virtual")
+        return Client(adapter=adapter[0])
+    return Client(None, tuple(adapter), time, scale if time == "real" else 1.0, patience)

@@ -5,57 +5,91 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mock_server.conduct.properties import Fault, Verdict
+from mock_server.conduct.properties import Fault, Thresholds, Verdict
 from mock_server.conduct.traffic import Traffic
-from mock_server.task import Task
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.properties import ALL
+from mock_server.verify.client.platform import FORGED, FORGED_URL
+from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.scripts import Script
 
-#: Seconds a client may be late, and the share of its deadline that it should not need.
-GRACE = 120.0
 _MINE = frozenset({"external_task_id", "callback_url"})
 
 
 @dataclass
+class Played:
+    """What a client did with one script beside its calls. ``crash`` is that of ``run``, ``callback_crash`` that of its
+    receiver; ``leak`` says where its key was seen; ``blamed`` is what whoever ran it holds against it. It is a
+    ``program`` if it has a process of its own; it was ``slow`` if it had to be waited for in vain, and ``fatal`` if it
+    is not to be run again.
+    """
+
+    outcome: Outcome | None = None
+    crash: str | None = None
+    callback_crash: str | None = None
+    emitted: Sequence[Outcome] = ()
+    leak: str | None = None
+    cancelled_at: float | None = None
+    blamed: dict[str, str] = field(default_factory=dict)
+    program: bool = False
+    slow: bool = False
+    fatal: bool = False
+
+
+@dataclass
 class Ran:
-    """One run of a script: what the client said and did, what it crashed on, and what there was."""
+    """One run of a script: what the client said and did, and what there was. ``answers`` are the results of its tasks,
+    ``videos`` the digests of their videos, by the task's id.
+    """
 
     script: Script
-    outcome: Outcome | None
-    crash: str | None
+    played: Played
     began_at: float
     ended_at: float
     traffic: Traffic
-    tasks: Sequence[Task]
     answers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    videos: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    heard: bool = False
 
 
-def judge(ran: Ran, verdict: Verdict) -> None:
+def judge(ran: Ran, limits: Thresholds, verdict: Verdict) -> None:
     """Add what is to be held against the client to what its traffic showed."""
-    _Judging(ran, verdict).run()
+    _Judging(ran, limits, verdict).run()
 
 
 class _Judging:
-    def __init__(self, ran: Ran, verdict: Verdict) -> None:
+    def __init__(self, ran: Ran, limits: Thresholds, verdict: Verdict) -> None:
         self.ran = ran
+        self.limits = limits
         self.verdict = verdict
 
     def check(self, property_id: str, holds: bool, says: str) -> None:
         """Put a property to the test."""
         self.verdict.saw(property_id)
         if not holds:
-            self.verdict.faults.append(Fault(ALL[property_id], says, self.ran.ended_at))
+            self.verdict.faults.append(Fault(EVERY[property_id], says, self.ran.ended_at))
 
     def run(self) -> None:
         """All of it."""
-        self.check("A04", self.ran.crash is None, f"the client crashed: {self.ran.crash}")
+        ran, played = self.ran, self.ran.played
+        for property_id, says in played.blamed.items():
+            self.check(property_id, holds=False, says=says)
+        if "A04" not in played.blamed:
+            self.check("A04", played.crash is None, f"the client crashed: {played.crash}")
+        if ran.traffic.callbacks:
+            crash = played.callback_crash
+            self.check("A16", crash is None, f"its receiver of callbacks crashed: {crash}")
+        if played.program and "X01" not in played.blamed:
+            self.check("X01", holds=True, says="")
+        self.check("A21", played.leak is None, f"the API key is in {played.leak}")
         self._sent()
-        late = self.ran.ended_at - self.ran.began_at - self.ran.script.deadline
-        self.check("W14", late <= GRACE, f"it was done {late:.0f} s after its deadline")
-        outcome = self.ran.outcome
-        if outcome is not None:
-            self._said(outcome)
+        late = ran.ended_at - ran.began_at - ran.script.deadline
+        if "W14" not in played.blamed:
+            self.check("W14", late <= self.limits.grace, f"it was done {late:.0f} s after its deadline")
+        self._emitted()
+        if played.cancelled_at is not None:
+            self._cancelled(played.cancelled_at)
+        if played.outcome is not None:
+            self._said(played.outcome)
 
     def _sent(self) -> None:
         asked = dict(self.ran.script.intent.params)
@@ -63,48 +97,98 @@ class _Judging:
             if call.kind != "submit" or not call.params:
                 continue
             sent = {name: value for name, value in call.params.items() if name not in _MINE}
-            missing = [name for name in asked if name not in sent]
-            added = [name for name in sent if name not in asked]
-            other = [name for name in asked if name in sent and not _same(sent[name], asked[name])]
-            told = [f"{what} {', '.join(names)}" for what, names in _named(missing, added, other) if names]
-            self.check("A01", not told, f"a submit of {self.ran.script.intent.model} {'; '.join(told)}")
+            compared = (
+                ("A01", "leaves out", [name for name in asked if name not in sent]),
+                ("A02", "changes", [name for name in asked if name in sent and not _same(sent[name], asked[name])]),
+                ("A03", "adds", [name for name in sent if name not in asked]),
+            )
+            for property_id, what, names in compared:
+                told = f"a submit of {self.ran.script.intent.model} {what} {', '.join(names)}"
+                self.check(property_id, not names, told)
+
+    def _emitted(self) -> None:
+        ends = [one for one in self.ran.played.emitted if one.said in {"completed", "failed"}]
+        if not ends:
+            return
+        self.check("A17", len(ends) == 1, f"the end was handed to the user {len(ends)} times")
+        outcome = self.ran.played.outcome
+        later = [*ends[1:], *([outcome] if outcome is not None else [])]
+        other = next((one for one in later if (one.said, list(one.urls)) != (ends[0].said, list(ends[0].urls))), None)
+        told = f"the user was told {ends[0].said}, and then {other.said}" if other is not None else ""
+        if other is not None and other.said == ends[0].said:
+            told = f"the user was given {list(ends[0].urls)}, and then {list(other.urls)}"
+        self.check("A18", other is None, told)
+
+    def _cancelled(self, at: float) -> None:
+        after = [call for call in self.ran.traffic.calls if call.at > at and call.kind in {"submit", "poll", "result"}]
+        told = (
+            f"{len(after)} calls after its user had cancelled, the first {after[0].at - at:.0f} s later"
+            if after
+            else ""
+        )
+        self.check("A20", not after, told)
 
     def _said(self, outcome: Outcome) -> None:
-        expected, code = self.ran.script.expected, self.ran.script.code
-        if outcome.said == "completed":
-            self.check("A07", expected == "completed", f"it says completed, and the task {_became(expected)}")
-        elif expected != "completed":
-            self.check("A07", True, "")
-        if expected == "rejected":
-            right = outcome.said == "rejected" and outcome.code == code
-            self.check("A05", right, f"a body refused with {code!r} is told as {outcome.said} with {outcome.code!r}")
-        elif expected == "failed":
-            right = outcome.said == "failed" and outcome.code == code
-            self.check(
-                "A13", right, f"a task that failed with {code!r} is told as {outcome.said} with {outcome.code!r}"
-            )
-        elif expected == "completed":
+        script = self.ran.script
+        if outcome.said == "cancelled" and self.ran.played.cancelled_at is not None:
+            return
+        self._claimed(outcome, script.expected)
+        if script.expected == "rejected":
+            self._refused(outcome)
+        elif script.expected == "failed":
+            self._failed(outcome)
+        elif script.expected == "completed":
             self.check("A06", outcome.said == "completed", f"a task that completed is told as {outcome.said}")
             if outcome.said == "completed":
                 self._handed_over(outcome)
 
+    def _claimed(self, outcome: Outcome, expected: str) -> None:
+        """What it claims, whatever was to come."""
+        done, failed = outcome.said == "completed", outcome.said == "failed"
+        if expected in {"failed", "never"}:
+            self.check("A07", not done, f"it says completed, and the task {_became(expected)}")
+        if failed or expected in {"completed", "never"}:
+            right = not failed or expected == "failed"
+            self.check("A12", right, f"it says failed, and the task {_became(expected)}")
+        if any(told.delivery == FORGED and told.status is not None for told in self.ran.traffic.callbacks):
+            forged = FORGED_URL in outcome.urls
+            self.check("A15", not forged, "it hands over the URL of a callback that was forged")
+        if done:
+            told = [call for call in self.ran.traffic.calls if call.final and call.told["status"] == "completed"]
+            seen = bool(told) or (expected == "completed" and self.ran.heard)
+            self.check("A11", seen, "it says completed, and nothing that it was answered said so")
+
+    def _refused(self, outcome: Outcome) -> None:
+        code = self.ran.script.code
+        self.check("A19", outcome.said != "completed", "it says completed of a body that was refused")
+        right = outcome.said == "rejected" and outcome.code == code
+        self.check("A05", right, f"a body refused with {code!r} is told as {outcome.said} with {outcome.code!r}")
+
+    def _failed(self, outcome: Outcome) -> None:
+        code = self.ran.script.code
+        self.check("A14", outcome.said == "failed", f"a task that failed is told as {outcome.said}")
+        if outcome.said != "failed":
+            return
+        self.check("A13", outcome.code == code, f"a failure with {code!r} is told with {outcome.code!r}")
+        right = next(iter(self.ran.answers.values()), {}).get("message")
+        told = f"a failure because of {right!r} is told with {outcome.message!r}"
+        self.check("A23", outcome.message == right, told)
+
     def _handed_over(self, outcome: Outcome) -> None:
         right = self.ran.answers.get(outcome.task_id or "")
         self.check("A10", right is not None, f"it names the task {outcome.task_id!r}, which is none of its own")
-        if right is not None:
-            urls = list(outcome.urls)
-            self.check("A08", urls == right["urls"], f"it hands over {urls}, and the output has {right['urls']}")
-            self.check(
-                "A09", outcome.cost == right["cost"], f"it says a cost of {outcome.cost!r}, not {right['cost']!r}"
-            )
+        if right is None:
+            return
+        urls = list(outcome.urls)
+        self.check("A08", urls == right["urls"], f"it hands over {urls}, and the output has {right['urls']}")
+        self.check("A09", outcome.cost == right["cost"], f"it says a cost of {outcome.cost!r}, not {right['cost']!r}")
+        if self.ran.script.intent.download and outcome.saved is not None:
+            whole = list(outcome.saved) == list(self.ran.videos[outcome.task_id or ""])
+            self.check("A22", whole, f"of {len(urls)} videos it kept {len(outcome.saved)}, not all of them whole")
 
 
 def _same(sent: object, asked: object) -> bool:
     return sent == asked and isinstance(sent, bool) is isinstance(asked, bool)
-
-
-def _named(missing: list[str], added: list[str], other: list[str]) -> list[tuple[str, list[str]]]:
-    return [("leaves out", missing), ("adds", added), ("changes", other)]
 
 
 def _became(expected: str) -> str:

@@ -5,31 +5,36 @@ All times are virtual seconds; nothing waits for real.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import httpx
 
-#: What a client may say of an intent: it is done, the task failed, the body was refused, time ran out, or it gave up.
-Said = Literal["completed", "failed", "rejected", "timeout", "gave_up"]
+#: What a client may say of an intent: it is done, the task failed, the body was refused, time ran out, it gave up, or
+#: its user did not want it any more.
+Said = Literal["completed", "failed", "rejected", "timeout", "gave_up", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What a user wants: ``params`` are the bare parameters of ``model``. ``callback_url`` is to be given to the
-    platform where ``with_callbacks`` is true; callbacks then come to ``on_callback``.
+    platform where ``with_callbacks`` is true; callbacks then come to ``on_callback``. With ``download`` the videos are
+    to be fetched as well.
     """
 
     model: str
     params: Mapping[str, Any]
     with_callbacks: bool = False
+    download: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the client tells its user. ``code`` is the platform's, for ``failed`` and ``rejected``; ``urls`` are all the
-    videos, in order; ``cost`` is the text the platform gave.
+    """What the client tells its user. ``code`` and ``message`` are the platform's, for ``failed`` and ``rejected``;
+    ``urls`` are all the videos, in order; ``cost`` is the text the platform gave; ``saved`` are the SHA-256 digests, in
+    hexadecimal, of the videos as they were fetched, in order, None of a client that fetches none.
     """
 
     said: Said
@@ -37,10 +42,12 @@ class Outcome:
     urls: Sequence[str] = ()
     code: str | None = None
     cost: str | None = None
+    message: str | None = None
+    saved: Sequence[str] | None = None
 
 
 class Adapter(Protocol):
-    """A client under test. ``run`` may be a coroutine. ``on_callback`` is optional."""
+    """A client under test. ``run`` may be a coroutine. ``on_callback`` and ``cancel`` are optional."""
 
     def run(self, intent: Intent, deadline: float) -> Any:
         """Carry out an intent within ``deadline`` seconds; an Outcome."""
@@ -48,12 +55,24 @@ class Adapter(Protocol):
     def on_callback(self, headers: Mapping[str, str], body: bytes) -> int:
         """Take a callback; the status to answer it with."""
 
+    def cancel(self) -> None:
+        """The user does not want it any more; called while ``run`` sleeps."""
+
+
+class Reply(NamedTuple):
+    """An answer of the platform. ``cut`` says that the connection ended before all of the body had come."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    cut: bool = False
+
 
 class Platform(Protocol):
     """The side a kit speaks to."""
 
-    def answer(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> httpx.Response:
-        """One call. Raises ConnectionResetError when the connection ends."""
+    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
+        """One call. Raises ConnectionResetError when the connection ends without an answer."""
 
     def now(self) -> float:
         """Virtual Unix seconds."""
@@ -64,14 +83,17 @@ class Platform(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """The means of one run. ``transport`` is for httpx, sync and async alike."""
+    """The means of one run. ``transport`` is for httpx, sync and async alike, and carries calls to ``base_url``;
+    ``open_door`` gives a base URL on loopback for all other clients.
+    """
 
     base_url: str
     api_key: str
     callback_url: str
     secret: str
     platform: Platform
-    log: list[str] = field(default_factory=list)
+    open_door: Callable[[], str]
+    emitted: list[Outcome] = field(default_factory=list)
 
     @property
     def transport(self) -> KitTransport:
@@ -89,6 +111,11 @@ class Kit:
     async def asleep(self, seconds: float) -> None:
         """The same for asyncio.sleep."""
         self.platform.sleep(seconds)
+        await asyncio.sleep(0)  # so that what was cancelled meanwhile ends here
+
+    def emit(self, outcome: Outcome) -> None:
+        """Say what the client hands to its user, each time that it does, also after ``run`` has returned."""
+        self.emitted.append(outcome)
 
 
 class KitTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -109,11 +136,32 @@ class KitTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
         target = request.url.raw_path.decode("ascii")
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
         try:
-            return self._platform.answer(request.method, target, headers, request.content)
+            reply = self._platform.answer(request.method, target, request.headers.raw, request.content)
         except ConnectionResetError as error:
             raise httpx.ReadError(str(error), request=request) from None
+        if reply.cut:
+            return httpx.Response(reply.status, headers=list(reply.headers), stream=CutStream(reply.body, request))
+        return httpx.Response(reply.status, headers=list(reply.headers), content=reply.body)
+
+
+class CutStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that breaks off."""
+
+    def __init__(self, body: bytes, request: httpx.Request) -> None:
+        self._body = body
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._body
+        raise self._error()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._body
+        raise self._error()
+
+    def _error(self) -> httpx.RemoteProtocolError:
+        return httpx.RemoteProtocolError("the connection ended before all of the body had come", request=self._request)
 
 
 MakeAdapter = Callable[[Kit], Adapter]

@@ -5,26 +5,44 @@ No call of it ever waits, so its coroutines are run to their end by hand: no eve
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
+from urllib.parse import unquote
 
 import httpx
+import orjson
 
 from mock_server.callback import Courier, Outcome, after_attempt
 from mock_server.clock import MANUAL
 from mock_server.conduct.sources import of_journal
-from mock_server.conduct.traffic import Traffic
+from mock_server.conduct.traffic import Told, Traffic
+from mock_server.media.clip import Clip
 from mock_server.moments import moment
 from mock_server.scenarios.model import Scenario
 from mock_server.settings import of_keywords
 from mock_server.task import Attempt, Delivery, DeliveryState, Task
+from mock_server.timeline import FINAL
+from mock_server.verify.client.kit import Reply
 from mock_server.web.app import create_app
+from mock_server.web.http import Answer, Call
+from mock_server.web.media import Media
 from mock_server.world import World
 
 Result = TypeVar("Result")
+KEY = "sk-under-test"
 BASE_URL = "http://kirin.test"
+CALLBACK_URL = "http://127.0.0.1/callbacks"
+#: So many seconds after a client is done callbacks may still come to it.
+LATEST = 3_600.0
+#: What a receiver should not believe.
+BAD_NEWS = frozenset({"garbage", "foreign_id", "bad_signature", "stale_signature", "drop"})
 SECRET = "whsec_a2lyaW4tbW9jayB2ZXJpZmllcyBjbGllbnRz"  # noqa: S105 - everybody may know it
+#: The one that comes after it, during a rotation.
+NEXT_SECRET = "whsec_dGhlIG9uZSB0aGF0IGNvbWVzIGFmdGVyIGl0"  # noqa: S105 - as above
 OnCallback = Callable[[Mapping[str, str], bytes], int]
 
 
@@ -50,8 +68,24 @@ class HandCourier(Courier):
         return Outcome(Attempt(now, self.receive(headers, body), None, 0.0, headers))
 
 
+class SmallMedia(Media):
+    """In place of clips: a few bytes for each, other ones for every clip."""
+
+    async def answer(self, call: Call, clip: Clip, picture: bytes | None) -> Answer:
+        """See Media."""
+        return Answer(200, clip_bytes(call.path), [(b"content-type", b"video/mp4")])
+
+
+def clip_bytes(path: str) -> bytes:
+    """What stands for the clip at a path: the boxes of an MP4, and something of its own in them."""
+    own = hashlib.shake_256(path.encode()).digest(1_500)
+    return b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + (len(own) + 8).to_bytes(4) + b"free" + own
+
+
 class Quiet:
-    """In place of a scheduler: what is owed is delivered when the client sleeps, or before a submit has answered."""
+    """In place of a scheduler: what is owed is delivered when the client sleeps, or before a submit has answered where
+    somebody can take it then.
+    """
 
     def __init__(self, deliver: Callable[[], None]) -> None:
         self._deliver = deliver
@@ -77,17 +111,22 @@ class Stage:
                 "seed": seed,
                 "profile": "fast",
                 "log_format": "off",
-                "public_url": BASE_URL,
                 "image_fetch": "never",
                 "callback_secret": [SECRET],
                 "callback_allow": ["any"],
                 "media_dir": "/nowhere",
             }
         )
-        self.built = create_app(settings, httpx.MockTransport(lambda _: httpx.Response(500)), make_courier=HandCourier)
+        self.built = create_app(
+            settings,
+            httpx.MockTransport(lambda _: httpx.Response(500)),
+            make_courier=HandCourier,
+            make_media=SmallMedia,
+        )
 
-    def run(self, key: str, scenario: Scenario) -> Run:
-        """A new world in which a scenario is for every task."""
+    def run(self, key: str, scenario: Scenario, secrets: Sequence[str] = (SECRET,)) -> Run:
+        """A new world in which a scenario is for every task, and callbacks are signed with each of these secrets."""
+        cast("HandCourier", self.built.state.courier).secrets = tuple(secrets)
         self.built.service.forget(key)
         self.built.service.strangers.clear()
         self.built.state.book.remove(None)
@@ -96,20 +135,48 @@ class Stage:
 
 
 class Run:
-    """One client's world; a Platform."""
+    """One client's world; a Platform. Calls may come from another thread than the one that lets time pass."""
 
     def __init__(self, stage: Stage, key: str) -> None:
         self._app = stage.built.app
         self._service = stage.built.service
         self._courier = cast("HandCourier", stage.built.state.courier)
+        self._courier.receive = None
+        self._lock = threading.RLock()
+        self._planned: list[tuple[float, Callable[[], None]]] = []
         self.key = key
         self.world: World = stage.built.service.world(key)
         self.world.scheduler = Quiet(self._deliver_due)  # type: ignore[assignment]  # all that a world asks of one
         self.began_at = self.world.clock.now()
+        self.ended_at: float | None = None
+        #: Callbacks that did not come from the platform.
+        self.forged: list[Told] = []
 
     def listen(self, receive: OnCallback | None) -> None:
         """Let callbacks go there."""
         self._courier.receive = receive
+
+    def only_while_asleep(self) -> None:
+        """Deliver nothing while a call of the client is under way: it would have nobody free to take it."""
+        self.world.scheduler = Quiet(lambda: None)  # type: ignore[assignment]  # as above
+
+    def plan(self, after: float, deed: Callable[[], None]) -> None:
+        """Let something be done so many seconds from now, while the client sleeps."""
+        self._planned.append((moment(self.now() + after), deed))
+        self._planned.sort(key=lambda planned: planned[0])
+
+    def forge(self) -> None:
+        """Post what somebody would who wants to be taken for the platform, and does not know the secret."""
+        task = next(iter(self.tasks()), None)
+        if task is None or self._courier.receive is None:
+            return
+        told = {**self._service.answer(task, self.now(), task.base_url), **_FORGED}
+        told.pop("error", None)
+        body = orjson.dumps(told)
+        headers = self._courier.headers(FORGED, self.now(), body)
+        headers["webhook-signature"] = FORGED_SIGNATURE
+        status = self._courier.receive(headers, body)
+        self.forged.append(Told(self.now(), task.id, FORGED, ("bad_signature",), status, signed=True))
 
     def now(self) -> float:
         """Virtual Unix seconds."""
@@ -118,36 +185,62 @@ class Run:
     def sleep(self, seconds: float) -> None:
         """Let time pass, delivering what is due meanwhile."""
         target = moment(self.now() + max(seconds, 0.0))
-        while (due := finished(self.world.store.next_due())) is not None and due <= target:
+        while (due := self.next_due()) is not None and due <= target:
             self.world.clock.move_to(due)
-            self._deliver_due()
+            self.do_what_is_due()
         self.world.clock.move_to(target)
 
+    def conclude(self) -> None:
+        """The client has said what came of it; let the callbacks come that are still to come."""
+        self.ended_at = self.now()
+        while (due := self.next_due()) is not None and due <= self.ended_at + LATEST:
+            self.sleep(due - self.now())
+
+    def next_due(self) -> float | None:
+        """The moment of the next callback, or of what is planned."""
+        with self._lock:
+            owed = finished(self.world.store.next_due())
+        if not self._planned:
+            return owed
+        planned = self._planned[0][0]
+        return planned if owed is None else min(planned, owed)
+
+    def do_what_is_due(self) -> None:
+        """Deliver what is due now, and do what is planned."""
+        while self._planned and self._planned[0][0] <= self.now():
+            self._planned.pop(0)[1]()
+        self._deliver_due()
+
     def _deliver_due(self) -> None:
-        while (delivery := finished(self.world.store.claim_due(self.now()))) is not None:
-            task = finished(self.world.store.get(delivery.task_id))
-            if task is not None:
-                self._deliver(task, delivery)
+        while (claimed := self._claimed()) is not None:
+            task, delivery = claimed
+            body = delivery.body if delivery.body is not None else self._service.news_body(task, delivery.tells_of)
+            # Without the lock: the client may well make calls before it answers.
+            outcome = finished(self._courier.carry(task, delivery, body, self.now()))
+            owed = replace(delivery, state=DeliveryState.OWED, body=body)
+            with self._lock:
+                finished(self.world.store.settle(after_attempt(owed, outcome), self.now()))
 
-    def _deliver(self, task: Task, delivery: Delivery) -> None:
-        body = delivery.body if delivery.body is not None else self._service.news_body(task, delivery.tells_of)
-        outcome = finished(self._courier.carry(task, delivery, body, self.now()))
-        owed = replace(delivery, state=DeliveryState.OWED, body=body)
-        finished(self.world.store.settle(after_attempt(owed, outcome), self.now()))
+    def _claimed(self) -> tuple[Task, Delivery] | None:
+        """The next callback that is due now, and its task."""
+        with self._lock:
+            delivery = finished(self.world.store.claim_due(self.now()))
+            task = finished(self.world.store.get(delivery.task_id)) if delivery is not None else None
+        return (task, delivery) if task is not None and delivery is not None else None
 
-    def answer(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> httpx.Response:
-        """One call. Raises ConnectionResetError when the connection ends."""
+    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
+        """One call. Raises ConnectionResetError when the connection ends without an answer."""
         path, _, query = target.partition("?")
         scope = {
             "type": "http",
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": httpx.URL(f"{BASE_URL}{path}").path,
+            "path": unquote(path),
             "raw_path": path.encode("ascii"),
             "query_string": query.encode("ascii"),
             "root_path": "",
-            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+            "headers": [(name.lower(), value) for name, value in headers],
             "server": ("kirin.test", 80),
             "client": ("127.0.0.1", 1),
         }
@@ -159,16 +252,46 @@ class Run:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        finished(self._app(scope, receive, send))
+        cut = False
+        with self._lock:
+            try:
+                finished(self._app(scope, receive, send))
+            except ConnectionResetError:
+                if not sent:
+                    raise
+                cut = True
         content = b"".join(message.get("body", b"") for message in sent[1:])
-        return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=content)
+        return Reply(sent[0]["status"], sent[0]["headers"], content, cut)
 
     def tasks(self) -> list[Task]:
         """The tasks there are, in order."""
         return finished(self.world.store.tasks())
 
+    @property
+    def heard(self) -> bool:
+        """Whether news of an end have come to the client from the platform itself."""
+        deliveries = (one for task in self.tasks() for one in finished(self.world.store.deliveries(task.id)))
+        return any(
+            attempt.status is not None and not BAD_NEWS & set((attempt.fault or "").split(", "))
+            for delivery in deliveries
+            if delivery.status in FINAL
+            for attempt in delivery.attempts
+        )
+
     def traffic(self) -> Traffic:
         """All that the client did."""
         deliveries = [one for task in self.tasks() for one in finished(self.world.store.deliveries(task.id))]
         calls = sorted([*self.world.journal, *self._service.strangers], key=lambda call: call.order)
-        return of_journal((call._replace(number=place) for place, call in enumerate(calls, 1)), deliveries)
+        seen = of_journal((call._replace(number=place) for place, call in enumerate(calls, 1)), deliveries)
+        return Traffic.of(seen.calls, [*seen.callbacks, *self.forged])
+
+
+FORGED = "msg_forged"
+FORGED_URL = "https://forged.example.com/video.mp4"
+FORGED_SIGNATURE = "v1," + base64.b64encode(hashlib.sha256(b"a guess").digest()).decode()
+_FORGED = {
+    "status": "completed",
+    "progress": 1,
+    "output": [{"content": [{"type": "video", "url": FORGED_URL}]}],
+    "usage": {"cost": "0", "discount": 1},
+}

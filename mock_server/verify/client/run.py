@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import inspect
-import random
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
-from hypothesis import strategies as st
 
 from mock_server.clock import stopwatch
 from mock_server.conduct.properties import Fault, Thresholds, Verdict
@@ -22,92 +21,132 @@ from mock_server.endpoints import discover
 from mock_server.scenarios.reading import read_value
 from mock_server.service import result
 from mock_server.task import Task
-from mock_server.verify.client.judge import Ran, judge
-from mock_server.verify.client.kit import Kit, MakeAdapter, Outcome
-from mock_server.verify.client.platform import BASE_URL, SECRET, Run, Stage
+from mock_server.verify.client.drawing import backend
+from mock_server.verify.client.judge import Played, Ran, judge
+from mock_server.verify.client.met import Met
+from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, Run, Stage, clip_bytes
+from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.scripts import Script, prepare, scripts
 
-KEY = "sk-under-test"
-CALLBACK_URL = "http://127.0.0.1/callbacks"
-#: Calls and sleeps in one run before a client is taken for one that never ends.
-MOST_CALLS = 1_000
+#: Real seconds after which the search for a smaller script ends, and scripts that it tries at most.
+SHRINKING = 2.0
+MOST_TRIED = 1_500
 
 
-class TooManyCalls(BaseException):
-    """The client makes calls without end; a BaseException, so that it cannot catch it."""
+class Session(Protocol):
+    """Plays scripts with a client, however it is reached."""
+
+    def play(self, script: Script, platform: Run) -> Played:
+        """Run one script."""
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+
+    @property
+    def complaints(self) -> Mapping[str, str]:
+        """What is held against the client once it was closed, by property."""
+
+
+class Broken(Exception):
+    """The client does not run at all any more; what is said of it is for a person."""
 
 
 class _Enough(BaseException):
-    """What was looked for was seen."""
+    """What was looked for was seen, or the time for it is over."""
 
 
 @dataclass
 class Shown:
-    """The smallest script found that shows what is wrong with one property."""
+    """The smallest script found that shows what is wrong with one property, and what happened in it."""
 
     script: Script
     fault: Fault
+    ran: Ran
 
 
 @dataclass
 class Report:
-    """What a run of many scripts found; ``met`` counts the scripts by model and by how they ended."""
+    """What a run of many scripts found. ``exercised`` counts the scripts that put a property to the test, ``wrong``
+    those in which it did not hold; ``stopped`` says why not all were run, if so.
+    """
 
-    verdict: Verdict = field(default_factory=Verdict)
+    exercised: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
     shown: dict[str, Shown] = field(default_factory=dict)
-    met: dict[str, int] = field(default_factory=dict)
+    met: Met = field(default_factory=Met)
     runs: int = 0
     elapsed: float = 0.0
+    stopped: str | None = None
+    last: Ran | None = None
+
+    def add(self, ran: Ran, verdict: Verdict) -> None:
+        """Count one script more."""
+        self.runs += 1
+        self.last = ran
+        self.met.add(ran.script, ran.traffic)
+        self.exercised.update(set(verdict.exercised))
+        self.wrong.update({fault.property.id for fault in verdict.faults})
+        for fault in verdict.faults:
+            self.shown.setdefault(fault.property.id, Shown(ran.script, fault, ran))
+
+    @property
+    def clean(self) -> bool:
+        """Nothing is held against the client, and not for want of scripts."""
+        return not self.shown and self.stopped is None and bool(self.exercised)
 
 
 class Harness:
-    """Proves one client. ``make`` makes an adapter for each run."""
+    """Proves one client."""
 
-    def __init__(self, make: MakeAdapter, limits: Thresholds, seed: int = 0) -> None:
-        self._make = make
+    def __init__(self, session: Session, limits: Thresholds, seed: int = 0) -> None:
+        self._session = session
+        self._limits = limits
         self._seed = seed
         self._stage = Stage(seed)
         self._endpoints: Mapping[str, Endpoint] = discover()
         prepare(self._endpoints)
-        judges = self._stage.built.service.judges
-        self._observer = Observer(judges, limits)
+        self._observer = Observer(self._stage.built.service.judges, limits)
 
     def verify(self, count: int, *, shrink: bool = True, until: str | None = None) -> Report:
         """Try ``count`` scripts, or stop when a property was seen not to hold; find the smallest script that shows what
         they showed, unless told otherwise.
         """
         report, began = Report(), stopwatch()
-        first: dict[str, Shown] = {}
 
         def tried(script: Script) -> None:
-            verdict = self.run(script)
-            report.runs += 1
-            for name in (script.intent.model, script.expected):
-                report.met[name] = report.met.get(name, 0) + 1
-            for property_id, times in verdict.exercised.items():
-                report.verdict.exercised[property_id] = report.verdict.exercised.get(property_id, 0) + times
-            for fault in verdict.faults:
-                first.setdefault(fault.property.id, Shown(script, fault))
-            report.verdict.faults += verdict.faults
-            if until in first:
+            ran, verdict = self.run(script)
+            report.add(ran, verdict)
+            if ran.played.fatal:
+                raise Broken(f"the client had to be started anew too often; that was script {report.runs}")
+            if until in report.shown:
                 raise _Enough
 
-        with contextlib.suppress(_Enough):
-            self._drawn(tried, count)
-        for property_id, shown in first.items():
-            report.shown[property_id] = self._smallest(property_id, shown) if shrink else shown
+        try:
+            with contextlib.suppress(_Enough):
+                self._drawn(tried, count)
+        except Broken as broken:
+            report.stopped = str(broken)
+        if shrink and report.stopped is None:
+            for property_id, shown in report.shown.items():
+                if not shown.ran.played.slow:
+                    report.shown[property_id] = self._smallest(property_id, shown)
         report.elapsed = stopwatch() - began
         return report
 
+    def close(self, report: Report) -> None:
+        """End the client, and add to the report what there is to complain of in its end."""
+        self._session.close()
+        if report.last is None:
+            return
+        if report.last.played.program:
+            report.exercised["X02"] += 1
+        for property_id, says in self._session.complaints.items():
+            fault = Fault(EVERY[property_id], says, report.last.ended_at)
+            report.wrong[property_id] += 1
+            report.shown.setdefault(property_id, Shown(report.last.script, fault, report.last))
+
     def _drawn(self, tried: Callable[[Script], None], count: int) -> None:
-        @hypothesis.seed(self._seed)
-        @hypothesis.settings(
-            max_examples=count,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
+        @self._settings(count, Phase.generate)
         @hypothesis.given(scripts(self._endpoints))
         def all_of_them(script: Script) -> None:
             tried(script)
@@ -115,122 +154,69 @@ class Harness:
         all_of_them()
 
     def _smallest(self, property_id: str, shown: Shown) -> Shown:
-        """The smallest script that shows the same."""
-        found = shown
+        """The smallest script that shows the same, of those that are found in the time there is."""
+        found, began = shown, stopwatch()
 
         def shows(script: Script) -> bool:
             nonlocal found
-            faults = self.run(script).of(property_id)
+            if stopwatch() - began > SHRINKING:
+                raise _Enough
+            ran, verdict = self.run(script)
+            faults = verdict.of(property_id)
             if faults:
-                found = Shown(script, faults[0])
+                found = Shown(script, faults[0], ran)
             return bool(faults)
 
-        strategy: st.SearchStrategy[Script] = scripts(self._endpoints)
-        settings = hypothesis.settings(
-            max_examples=1500, database=None, deadline=None, suppress_health_check=list(HealthCheck)
-        )
-        try:
-            hypothesis.find(strategy, shows, settings=settings, random=random.Random(self._seed))  # noqa: S311 - to repeat
-        except hypothesis.errors.NoSuchExample:
-            return shown
+        settings = self._settings(MOST_TRIED, Phase.generate, Phase.shrink)
+        with contextlib.suppress(_Enough, hypothesis.errors.NoSuchExample, Broken):
+            hypothesis.find(scripts(self._endpoints), shows, settings=settings)
         return found
 
-    def run(self, script: Script) -> Verdict:
-        """Run one script; what is held against the client."""
-        (placed,) = read_value(dict(script.scenario), "the script")
-        platform = self._stage.run(KEY, placed.scenario)
-        counted = _Counted(platform)
-        kit = Kit(BASE_URL, KEY, CALLBACK_URL, SECRET, counted)
-        outcome: Outcome | None = None
-        crash: str | None = None
-        try:
-            adapter = self._make(kit)
-            platform.listen(_listening(adapter, counted))
-            outcome = _said(adapter.run(script.intent, script.deadline))
-        except TooManyCalls:
-            crash = None
-        except Exception as error:  # noqa: BLE001 - whatever a client does wrong is a finding
-            crash = _told(error)
-        ran = Ran(
-            script,
-            outcome,
-            crash or counted.crash,
-            platform.began_at,
-            platform.now() if not counted.endless else platform.began_at + script.deadline * 10,
-            platform.traffic(),
-            platform.tasks(),
-            {task.id: self._right(task) for task in platform.tasks()},
+    def _settings(self, count: int, *phases: Phase) -> hypothesis.settings:
+        """How scripts are drawn: from the seed alone, and nothing kept."""
+        return hypothesis.settings(
+            max_examples=count,
+            database=None,
+            deadline=None,
+            phases=phases,
+            suppress_health_check=list(HealthCheck),
+            backend=backend(self._seed),
         )
+
+    def run(self, script: Script) -> tuple[Ran, Verdict]:
+        """Run one script; what happened, and what is held against the client. Raises Broken."""
+        (placed,) = read_value(dict(script.scenario), "the script")
+        secrets = (NEXT_SECRET, SECRET) if script.rotating else (SECRET,)
+        platform = self._stage.run(KEY, placed.scenario, secrets)
+        played = self._session.play(script, platform)
+        tasks = platform.tasks()
+        ended_at = platform.now() if platform.ended_at is None else platform.ended_at
+        answers = {task.id: self._right(task) for task in tasks}
+        videos = {task: [_digest(url) for url in right["urls"]] for task, right in answers.items()}
+        heard = platform.heard
+        ran = Ran(script, played, platform.began_at, ended_at, platform.traffic(), answers, videos, heard)
         verdict = self._observer.judge(ran.traffic)
-        if script.expected == "rejected":  # the body is to break its document
-            verdict.faults = [fault for fault in verdict.faults if fault.property.id != "W04"]
-        judge(ran, verdict)
-        return verdict
+        excused = _excused(ran)
+        verdict.faults = [fault for fault in verdict.faults if fault.property.id not in excused]
+        judge(ran, self._limits, verdict)
+        return ran, verdict
 
-    def _right(self, task: Task) -> dict[str, object]:
-        made = result(self._endpoints[task.model], task, BASE_URL)
+    def _right(self, task: Task) -> dict[str, Any]:
+        made = result(self._endpoints[task.model], task, task.base_url)
         urls = [item["url"] for output in made.get("output", ()) for item in output["content"]]
-        return {"urls": urls, "cost": made["usage"]["cost"]}
+        failure = task.timeline.failure
+        return {
+            "urls": urls,
+            "cost": made["usage"]["cost"],
+            "message": failure.message if failure is not None else None,
+        }
 
 
-class _Counted:
-    """A platform that ends a client which calls without end."""
-
-    def __init__(self, platform: Run) -> None:
-        self._platform = platform
-        self.left = MOST_CALLS
-        self.endless = False
-        self.crash: str | None = None
-
-    def answer(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Any:
-        """See Platform."""
-        self._count()
-        return self._platform.answer(method, target, headers, body)
-
-    def now(self) -> float:
-        """See Platform."""
-        return self._platform.now()
-
-    def sleep(self, seconds: float) -> None:
-        """See Platform."""
-        self._count()
-        self._platform.sleep(seconds)
-
-    def _count(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            self.endless = True
-            raise TooManyCalls
+def _excused(ran: Ran) -> set[str]:
+    """What the traffic alone seems to show, and the script explains."""
+    broken = {"W04"} if ran.script.expected == "rejected" else set()  # the body is to break its document
+    return broken | ({"W20"} if ran.played.cancelled_at is not None else set())  # the video was not wanted any more
 
 
-def _listening(adapter: Any, counted: _Counted) -> Callable[[Mapping[str, str], bytes], int] | None:
-    """The client's receiver of callbacks, whose crash is a 500."""
-    receive = getattr(adapter, "on_callback", None)
-    if receive is None:
-        return None
-
-    def listening(headers: Mapping[str, str], body: bytes) -> int:
-        try:
-            return int(receive(headers, body))
-        except Exception as error:  # noqa: BLE001 - as above
-            counted.crash = f"at a callback: {_told(error)}"
-            return 500
-
-    return listening
-
-
-def _said(returned: Any) -> Outcome:
-    """The outcome that a run returned. Raises TypeError when it is none."""
-    if inspect.isawaitable(returned):
-
-        async def waited() -> Any:
-            return await returned
-
-        returned = asyncio.run(waited())
-    if not isinstance(returned, Outcome):
-        raise TypeError(f"run returned {type(returned).__name__}, not an Outcome")
-    return returned
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}"
+def _digest(url: str) -> str:
+    return hashlib.sha256(clip_bytes(urlsplit(url).path)).hexdigest()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import orjson
 from hypothesis import strategies as st
 
 from mock_server.contract import Judge, wrapped_body
 from mock_server.endpoint import Endpoint
 from mock_server.errors import TaskRejected
+from mock_server.resources import resource
 from mock_server.verify.client.kit import Intent
 
 Expected = Literal["completed", "failed", "rejected", "never"]
 DEADLINE = 900.0
+#: For tasks that never end.
+SHORT_DEADLINES = (60.0, 150.0, 400.0)
 PROMPTS = ("A red apple", "Äpfel, リンゴ 🍎", 'He said "cut" \\ twice', "a" * 400, "  spaces  ", "line\nbreak")
 URLS = ("https://pictures.example.com/a.jpg", "https://pictures.example.com/b%20c.png?sig=x%2Fy&n=1")
 
@@ -28,27 +32,76 @@ class Script:
     code: str | None
     scenario: Mapping[str, Any]
     deadline: float = DEADLINE
+    cancel_after: float | None = None
+    forge_after: float | None = None
+    rotating: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """A plain value that ``of_json`` understands."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> Script:
+        """The script that a plain value is. Raises TypeError or KeyError for what is none."""
+        return cls(**{**value, "intent": Intent(**value["intent"])})
 
     def told(self) -> list[str]:
         """What happens, in a few lines."""
-        lines = [f"intent    {self.intent.model} {dict(self.intent.params)}"]
+        wishes = [("callbacks", self.intent.with_callbacks), ("download", self.intent.download)]
+        wished = "".join(f", with {name}" for name, wish in wishes if wish)
+        lines = [f"intent    {self.intent.model} {dict(self.intent.params)}{wished}, within {self.deadline:g} s"]
         task = self.scenario.get("task", {})
         if task:
             lines.append(f"task      {', '.join(f'{name}={value}' for name, value in task.items())}")
         lines += [f"fault     {', '.join(f'{k}={v}' for k, v in fault.items())}" for fault in self.scenario["faults"]]
+        if self.rotating:
+            lines.append("secrets   two sign, the next one and the client's own")
+        if self.forge_after is not None:
+            lines.append(f"forgery   somebody posts a forged success {self.forge_after:g} s after the submit")
+        if self.cancel_after is not None:
+            lines.append(f"cancel    the user cancels after {self.cancel_after:g} s")
         return [*lines, f"to come   {self.expected}{f' with {self.code}' if self.code is not None else ''}"]
 
 
 def intents(endpoint: Endpoint) -> list[dict[str, Any]]:
-    """Accepted parameters of a model: its example, and the same with one thing more or other."""
+    """Accepted parameters of a model: its example, the same with one thing more or other, and all that was transcribed
+    from its document.
+    """
     example = dict(endpoint.example)
-    found = [example]
+    found = [example, *transcribed(endpoint.model)]
     for parameter in endpoint.parameters:
         if parameter.name in {"callback_url", "external_task_id"}:
             continue
         found += [{**example, parameter.name: value} for value in _values(parameter.schema)]
     judge = Judge(endpoint)
     return [params for params in found if not _mistakes(judge, params)]
+
+
+def transcribed(model: str) -> list[dict[str, Any]]:
+    """The parameters that the model's document was found to allow, with URLs in place of pictures."""
+    rows = orjson.loads(resource("fixtures", model, "requests.json").read_bytes())["rows"]
+    return [
+        {
+            name: _plain(value)
+            for name, value in row["params"].items()
+            if name not in {"callback_url", "external_task_id"}
+        }
+        for row in rows
+        if "params" in row
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """A value without what only fixtures understand."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "$text" in value:
+        return value["$text"]["repeat"] * value["$text"]["times"]
+    if any(name.startswith("$") for name in value):
+        return URLS[0]
+    return {name: _plain(one) for name, one in value.items()}
 
 
 def _values(schema: Mapping[str, Any]) -> Sequence[Any]:
@@ -81,94 +134,154 @@ def _mistakes(judge: Judge, params: Mapping[str, Any]) -> str | None:
         return judge.endpoint.errors.code_of(rejected.mistake)
 
 
-_CALL_FAULTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    st.builds(lambda n, d: {"fault": "rate_limit", "retry_after": n, "as_date": d}, st.integers(1, 40), st.booleans()),
-    st.builds(lambda n: {"fault": "error", "status": 503, "retry_after": n}, st.integers(1, 40)),
-    st.sampled_from(
-        [
-            {"fault": "error", "status": 500},
-            {"fault": "error", "status": 502, "html": True},
-            {"fault": "reset"},
-            {"fault": "empty"},
-            {"fault": "malformed"},
-        ]
-    ),
-)
-_LOST: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
-    [{"fault": "lost_answer", "how": how} for how in ("reset", "close", "error")]
-)
-_CALLBACK_FAULTS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
-    [
-        {"fault": "duplicate", "gap": 3},
-        {"fault": "reorder"},
-        {"fault": "late", "seconds": 90},
-        {"fault": "early"},
-        {"fault": "drop", "times": 1},
-        {"fault": "garbage", "times": 1},
-        {"fault": "foreign_id"},
-        {"fault": "bad_signature"},
-        {"fault": "stale_signature"},
-        {"fault": "unknown_fields"},
-    ]
-)
+def _one_of(*choices: Any) -> st.SearchStrategy[Any]:
+    """One of these; the first is the simplest. Everything is drawn so: one choice costs a few microseconds."""
+    return st.sampled_from(choices)
 
 
-_ONE_IN_SIX = st.sampled_from([False, False, False, False, False, True])
+_WAITS = (1, 2, 5, 12, 30, 40)
+_CALL_FAULTS = _one_of(
+    {"fault": "error", "status": 500},
+    {"fault": "error", "status": 502, "html": True},
+    {"fault": "reset"},
+    {"fault": "empty"},
+    {"fault": "malformed"},
+    *({"fault": "rate_limit", "retry_after": wait, "as_date": False} for wait in _WAITS),
+    *({"fault": "rate_limit", "retry_after": wait, "as_date": True} for wait in _WAITS),
+    *({"fault": "error", "status": 503, "retry_after": wait} for wait in _WAITS),
+)
+_SUBMIT_FAULTS = _one_of(
+    *({"fault": "lost_answer", "how": how} for how in ("reset", "close", "error")),
+    {"fault": "error", "status": 500},
+    {"fault": "error", "status": 502, "html": True},
+    {"fault": "reset"},
+    {"fault": "malformed"},
+    *({"fault": "rate_limit", "retry_after": wait, "as_date": wait > 10} for wait in _WAITS),
+    {"fault": "error", "status": 503, "retry_after": 12},
+)
+_CALLBACK_FAULTS = _one_of(
+    {"fault": "duplicate", "gap": 3},
+    {"fault": "reorder"},
+    {"fault": "late", "seconds": 90},
+    {"fault": "early"},
+    {"fault": "drop", "times": 1},
+    {"fault": "garbage", "times": 1},
+    {"fault": "foreign_id"},
+    {"fault": "bad_signature"},
+    {"fault": "stale_signature"},
+    {"fault": "unknown_fields"},
+)
+_MEDIA_FAULTS = _one_of(
+    None,
+    {"fault": "truncate"},
+    {"fault": "wrong_length", "by": 700},
+    {"fault": "reset"},
+    {"fault": "error", "status": 502},
+)
+_UP_TO_TWO = _one_of(0, 0, 1, 2)
+_UP_TO_THREE = _one_of(0, 1, 2, 3)
+_AFTER = _one_of(0, 1, 2, 3)
+_YES_OR_NO = _one_of(False, True)
+#: How the callbacks go: none wanted, or how many faults they have, whether one is forged and two secrets sign.
+_CALLBACKS = _one_of(
+    None,
+    None,
+    (0, None, False),
+    (1, None, False),
+    (2, None, False),
+    *((1, float(after), False) for after in (4, 20, 60)),
+    (0, None, True),
+)
+_CANCELS = _one_of(None, None, None, None, None, None, 1.0, 6.0, 30.0, 90.0)
+_QUEUED = _one_of(0, 1, 3, 8, 20)
+_RUNNING = _one_of(1, 2, 4, 9, 17, 31, 60, 120, 240)
+_ODDITIES = _one_of(
+    {},
+    {},
+    {},
+    {"progress": (0, 0.99)},
+    {"progress": (0.5, 0.5, 0.5)},
+    {"progress": (1, 1)},
+    {"fields": {"eta_seconds": 3, "trace": {"worker": [1]}}},
+    {"status_word": "processing"},
+    {"status_word": "postprocessing"},
+    {"status_word": "pending", "fields": {"eta_seconds": 3}},
+)
+_ENDS = _one_of(*[1] * 5, 2, 3, "failed", "failed", "failed", "rejected", "rejected", "never")
+_REASONS = _one_of("", "", "The prompt was refused: „Äpfel“")
+_DEADLINES = _one_of(*SHORT_DEADLINES)
 
 
 @st.composite
 def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> Script:
-    """Any script."""
-    endpoint = endpoints[draw(st.sampled_from(sorted(endpoints)))]
-    on_submit = draw(st.lists(st.one_of(_CALL_FAULTS, _LOST), max_size=2))
-    faults = [{**fault, "on": "submit", "skip": place, "times": 1} for place, fault in enumerate(on_submit)]
-    if draw(_ONE_IN_SIX):
-        params, code = draw(st.sampled_from(_WRONG[endpoint.model]))
+    """Any script. Call ``prepare`` before."""
+    model = draw(_MODELS[0])
+    end = draw(_ENDS)
+    faults = [{**draw(_SUBMIT_FAULTS), "on": "submit", "skip": place, "times": 1} for place in range(draw(_UP_TO_TWO))]
+    if end == "rejected":
+        params, refused_with = draw(_WRONG[model])
         faults = [fault for fault in faults if fault["fault"] != "malformed"]  # it would hide the code
-        return Script(Intent(endpoint.model, params), "rejected", code, _scenario({}, faults))
+        return Script(Intent(model, params), "rejected", refused_with, _scenario({}, faults))
+    faults += _on_polls(draw)
+    wanted, forge_after, rotating = draw(_CALLBACKS) or (None, None, False)
+    kinds = {fault["fault"]: fault for fault in [draw(_CALLBACK_FAULTS) for _ in range(wanted or 0)]}
+    faults += kinds.values()
+    params = draw(_RIGHT[model])
+    expected, code, task = _course(draw, endpoints[model], end)
+    download = expected == "completed" and draw(_YES_OR_NO)
+    spoiled = draw(_MEDIA_FAULTS) if download else None
+    if spoiled is not None:
+        faults.append({**spoiled, "on": "media", "times": 1})
+    return Script(
+        Intent(model, params, wanted is not None, download),
+        expected,
+        code,
+        _scenario(task, faults),
+        draw(_DEADLINES) if expected == "never" else DEADLINE,
+        draw(_CANCELS),
+        forge_after,
+        rotating,
+    )
+
+
+def _on_polls(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """What happens to some of the polls."""
+    faults: list[dict[str, Any]] = []
     skip = 0
-    for fault in draw(st.lists(_CALL_FAULTS, max_size=3)):
-        skip += draw(st.integers(0, 3))
-        faults.append({**fault, "on": "poll", "skip": skip, "times": 1})
+    for _ in range(draw(_UP_TO_THREE)):
+        skip += draw(_AFTER)
+        faults.append({**draw(_CALL_FAULTS), "on": "poll", "skip": skip, "times": 1})
         skip += 1
-    with_callbacks = draw(st.booleans())
-    if with_callbacks:
-        faults += draw(st.lists(_CALLBACK_FAULTS, min_size=1, max_size=2, unique_by=lambda fault: fault["fault"]))
-    params = draw(st.sampled_from(_RIGHT[endpoint.model]))
-    expected, code, task = _end(draw, endpoint)
-    return Script(Intent(endpoint.model, params, with_callbacks), expected, code, _scenario(task, faults))
+    return faults
 
 
 def _scenario(task: Mapping[str, Any], faults: Sequence[Any]) -> dict[str, Any]:
     return {"name": "script", "match": {}, "task": dict(task), "faults": list(faults)}
 
 
-def _end(draw: st.DrawFn, endpoint: Endpoint) -> tuple[Expected, str | None, dict[str, Any]]:
-    """How the task goes."""
-    task: dict[str, Any] = {"queued": draw(st.integers(0, 20)), "running": draw(st.integers(1, 240))}
-    if draw(st.integers(0, 4)) == 4:
-        task["status_word"] = draw(st.sampled_from(["processing", "postprocessing", "pending"]))
-    if draw(st.integers(0, 4)) == 4:
-        task["fields"] = {"eta_seconds": 3, "trace": {"worker": [1]}}
-    if draw(st.integers(0, 4)) == 4:
-        task["progress"] = draw(st.sampled_from([(0, 0.99), (0.5, 0.5, 0.5), (1, 1)]))
-    end = draw(st.integers(0, 9))
-    if end == 9:
+def _course(draw: st.DrawFn, endpoint: Endpoint, end: Any) -> tuple[Expected, str | None, dict[str, Any]]:
+    """How the task goes, and how it ends."""
+    task: dict[str, Any] = {"queued": draw(_QUEUED), "running": draw(_RUNNING), **draw(_ODDITIES)}
+    if end == "never":
         return "never", None, {**task, "hold": 0}
-    if end >= 6:
-        codes = [row.code for row in endpoint.errors.codes] or [endpoint.errors.generation_failed]
-        code = draw(st.sampled_from(codes))
-        return "failed", code, {**task, "fail": code}
-    outputs = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    return "completed", None, task if outputs == 1 else {**task, "output": outputs}
+    if end == "failed":
+        code, said = draw(_CODES[endpoint.model]), draw(_REASONS)
+        return "failed", code, {**task, "fail": code, **({"message": said} if said else {})}
+    return "completed", None, task if end == 1 else {**task, "output": end}
 
 
-_RIGHT: dict[str, list[dict[str, Any]]] = {}
-_WRONG: dict[str, list[tuple[dict[str, Any], str]]] = {}
+_MODELS: list[st.SearchStrategy[str]] = []
+_RIGHT: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
+_WRONG: dict[str, st.SearchStrategy[tuple[dict[str, Any], str]]] = {}
+_CODES: dict[str, st.SearchStrategy[str]] = {}
 
 
 def prepare(endpoints: Mapping[str, Endpoint]) -> None:
     """Find the intents of these models, once."""
+    _MODELS[:] = [_one_of(*sorted(endpoints))]
     for model, endpoint in endpoints.items():
         if model not in _RIGHT:
-            _RIGHT[model], _WRONG[model] = intents(endpoint), wrong_intents(endpoint)
+            _RIGHT[model], _WRONG[model] = _one_of(*intents(endpoint)), _one_of(*wrong_intents(endpoint))
+            _CODES[model] = _one_of(
+                *([row.code for row in endpoint.errors.codes] or [endpoint.errors.generation_failed])
+            )

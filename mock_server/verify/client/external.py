@@ -1,0 +1,360 @@
+"""Runs a client that is a program: JSON lines on its standard input and output, real HTTP through a door.
+
+docs/adapters.md has the protocol, contracts/adapter.schema.json its messages.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from mock_server.clock import Pace, stopwatch
+from mock_server.resources import resource
+from mock_server.verify.client.door import Door
+from mock_server.verify.client.judge import Played
+from mock_server.verify.client.kit import Outcome, Reply
+from mock_server.verify.client.pipes import Pipes
+from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Run
+from mock_server.verify.client.run import Broken
+from mock_server.verify.client.scripts import Script
+
+PROTOCOL = 1
+#: Real seconds for a program to start.
+STARTING = 30.0
+#: So often a program may have to be started anew before the run is over.
+MOST_STARTS = 30
+#: So often, if it hangs.
+MOST_SLOW = 3
+#: Real seconds between two looks at a program that says nothing.
+LOOK = 0.2
+#: Messages and calls in one run before a client is taken for one that never ends.
+MOST_CALLS = 1_000
+ERRORS = "what it wrote to its standard error"
+_FIELDS = ("said", "task_id", "urls", "code", "cost", "message", "saved")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How time goes for a program: virtual with ``scale`` 1, or real and ``scale`` times as fast; after how many real
+    seconds without a word it is taken to hang.
+    """
+
+    virtual: bool = True
+    scale: float = 1.0
+    patience: float = 10.0
+
+
+class Misbehaved(Exception):
+    """The program cannot go on; held against it is ``property_id``."""
+
+    def __init__(self, property_id: str, says: str) -> None:
+        super().__init__(says)
+        self.property_id = property_id
+
+
+class External:
+    """Plays scripts with one program, which it starts when it is needed."""
+
+    def __init__(self, command: Sequence[str], terms: Terms) -> None:
+        self._command = command
+        self._terms = terms
+        self._door = Door()
+        self._valid = _validators()
+        self._pipes: Pipes | None = None
+        self._can: Mapping[str, Any] = {}
+        self._number = 0
+        self._failed = 0
+        self._blamed: dict[str, str] = {}
+
+    def close(self) -> None:
+        """End the program."""
+        pipes, self._pipes = self._pipes, None
+        if pipes is not None:
+            for complaint in pipes.end(self._terms.patience):
+                self._blamed.setdefault("X02", complaint)
+            if pipes.said_word:
+                self._blamed["A21"] = f"the API key is in {ERRORS}"
+        self._door.close()
+
+    @property
+    def complaints(self) -> Mapping[str, str]:
+        """What is held against the program once it has ended, by property."""
+        return self._blamed
+
+    def play(self, script: Script, platform: Run) -> Played:
+        """Run one script. Raises Broken when the program cannot be run any more."""
+        played = Played(program=True)
+        counted = _Counted(platform)
+        if self._pipes is None:
+            self._start()
+        self._door.lead_to(counted)
+        talk = _Talk(self, script, platform, counted, played)
+        try:
+            talk.run()
+        except Misbehaved as error:
+            played.blamed[error.property_id] = str(error)
+            self._give_up(error, played)
+        finally:
+            self._door.lead_to(None)
+        if self._pipes is not None and self._pipes.said_word:
+            self._pipes.said_word = False
+            played.leak = ERRORS
+        if played.outcome is not None and KEY in repr(played.outcome):
+            played.leak = "what it told its user"
+        return played
+
+    def _give_up(self, error: Misbehaved, played: Played) -> None:
+        """End a program that misbehaved, and start no other if it was one too many."""
+        if self._pipes is not None:
+            self._pipes.kill()
+            self._pipes = None
+        played.slow = error.property_id == "W14"
+        self._failed += MOST_STARTS // MOST_SLOW if played.slow else 1
+        played.fatal = self._failed >= MOST_STARTS
+
+    def _start(self) -> None:
+        """Start the program, and let it say that it is ready. Raises Broken."""
+        try:
+            self._pipes = Pipes(self._command, KEY)
+        except OSError as error:
+            raise Broken(f"{self._command[0]} cannot be started: {error.strerror or error}") from None
+        try:
+            self.send(
+                type="hello",
+                protocol=PROTOCOL,
+                base_url=self._door.url,
+                api_key=KEY,
+                callback_url=CALLBACK_URL,
+                secret=SECRET,
+                time="virtual" if self._terms.virtual else "real",
+                scale=self._terms.scale,
+            )
+            self._can = self.receive({"ready"}, STARTING)
+        except Misbehaved as error:
+            self._pipes.kill()
+            self._pipes = None
+            raise Broken(f"{' '.join(self._command)} never was ready: {error}") from None
+
+    @property
+    def terms(self) -> Terms:
+        """How time goes."""
+        return self._terms
+
+    def can(self, what: str, *, unless_told: bool) -> bool:
+        """What the program said that it can do."""
+        return bool(self._can.get(what, unless_told))
+
+    def next_number(self) -> int:
+        """An id for a message."""
+        self._number += 1
+        return self._number
+
+    def send(self, **message: Any) -> None:
+        """Send a message. Raises Misbehaved."""
+        pipes = self._running()
+        if not pipes.write(orjson.dumps(message) + b"\n", self._terms.patience):
+            if pipes.read(0.0) == "ended":
+                raise Misbehaved("A04", pipes.last_words())
+            raise Misbehaved("W14", f"it did not read its input for {self._terms.patience:g} s")
+
+    def receive(self, types: set[str], timeout: float) -> dict[str, Any]:
+        """The next message, which is to be of one of these types. Raises Misbehaved, or TimeoutError after so many real
+        seconds.
+        """
+        pipes = self._running()
+        line = pipes.read(timeout)
+        if line == "ended":
+            raise Misbehaved("A04", pipes.last_words())
+        if isinstance(line, str):
+            raise TimeoutError
+        try:
+            message = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            raise Misbehaved("X01", f"it printed {_shown(line)}, which is no JSON") from None
+        kind = message.get("type") if isinstance(message, dict) else None
+        if not isinstance(kind, str) or kind not in types:
+            told = f"it printed {_shown(line)} when it was to say {' or '.join(sorted(types))}"
+            raise Misbehaved("X01", told)
+        mistake = next(iter(self._valid[kind].iter_errors(message)), None)
+        if mistake is not None:
+            raise Misbehaved("X01", f"it printed {_shown(line)}, which is no {kind}: {mistake.message[:200]}")
+        known: dict[str, Any] = message
+        return known
+
+    def _running(self) -> Pipes:
+        if self._pipes is None:
+            raise Misbehaved("A04", "it is not running")
+        return self._pipes
+
+
+class _Talk:
+    """One script, told to the program."""
+
+    def __init__(self, session: External, script: Script, platform: Run, counted: _Counted, played: Played) -> None:
+        self._session = session
+        self._script = script
+        self._platform = platform
+        self._counted = counted
+        self._played = played
+        self._emitted: list[Outcome] = []
+        played.emitted = self._emitted
+        self._run = session.next_number()
+        self._spoke_at = stopwatch()
+
+    def run(self) -> None:
+        """Let the program carry out the intent, and take what comes after it. Raises Misbehaved."""
+        script, platform, session = self._script, self._platform, self._session
+        platform.only_while_asleep()
+        if session.can("callbacks", unless_told=True):
+            platform.listen(self._callback)
+        if not session.terms.virtual:
+            platform.world.clock.set_pace(Pace(session.terms.scale))
+        self._plan()
+        intent = {name: getattr(script.intent, name) for name in ("model", "params", "with_callbacks", "download")}
+        session.send(type="run", id=self._run, intent=intent, deadline=script.deadline, now=platform.now())
+        while self._played.outcome is None:
+            self._take(self._next({"sleep", "emit", "outcome"}))
+        platform.world.clock.set_pace(Pace(0))
+        platform.conclude()
+
+    def _plan(self) -> None:
+        script, platform = self._script, self._platform
+        if script.forge_after is not None:
+            platform.plan(script.forge_after, platform.forge)
+        if script.cancel_after is not None and self._session.can("cancel", unless_told=False):
+            platform.plan(script.cancel_after, self._cancel)
+
+    def _cancel(self) -> None:
+        if self._played.outcome is None:
+            self._played.cancelled_at = self._platform.now()
+            self._session.send(type="cancel", id=self._run)
+
+    def _next(self, types: set[str]) -> dict[str, Any]:
+        """The next message; where time is real, what is due meanwhile is done. Raises Misbehaved."""
+        while True:
+            try:
+                return self._heard(self._session.receive(types, self._until_due()))
+            except TimeoutError:
+                if not self._session.terms.virtual:
+                    self._platform.do_what_is_due()
+                self._require_life()
+
+    def _heard(self, message: dict[str, Any]) -> dict[str, Any]:
+        self._spoke_at = stopwatch()
+        self._counted.count()
+        return message
+
+    def _until_due(self) -> float:
+        """Real seconds until something has to be done."""
+        patience, terms = self._session.terms.patience, self._session.terms
+        left = min(max(self._spoke_at, self._counted.called_at) + patience - stopwatch(), LOOK)
+        due = None if terms.virtual else self._platform.next_due()
+        return left if due is None else min(left, (due - self._platform.now()) / terms.scale)
+
+    def _require_life(self) -> None:
+        """Raise Misbehaved for a program that has done nothing for too long."""
+        patience = self._session.terms.patience
+        if stopwatch() - max(self._spoke_at, self._counted.called_at) >= patience:
+            raise Misbehaved("W14", f"it hangs: for {patience:g} real seconds it has called nothing and said nothing")
+        if self._counted.endless:
+            raise Misbehaved("W14", self._counted.told)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "sleep":
+            if not self._session.terms.virtual:
+                raise Misbehaved("X01", "it says sleep, and time is real")
+            self._platform.sleep(message["seconds"])
+            self._session.send(type="resume", now=self._platform.now())
+        elif kind == "emit":
+            self._emitted.append(_outcome(message))
+        elif message["id"] != self._run:
+            raise Misbehaved("X01", f"it says the outcome of run {message['id']} during run {self._run}")
+        else:
+            self._played.outcome = _outcome(message)
+
+    def _callback(self, headers: Mapping[str, str], body: bytes) -> int:
+        """Hand a callback to the program; the status it answers. Raises Misbehaved."""
+        number = self._session.next_number()
+        encoded = base64.b64encode(body).decode()
+        self._session.send(
+            type="callback", id=number, headers=dict(headers), body_base64=encoded, now=self._platform.now()
+        )
+        while True:
+            message = self._answer_to_callback()
+            if message["type"] != "callback_result":
+                self._take(message)
+            elif message["id"] == number:
+                status: int = message["status"]
+                return status
+            else:
+                raise Misbehaved("X01", f"it answers callback {message['id']}, and was asked for {number}")
+
+    def _answer_to_callback(self) -> dict[str, Any]:
+        types = {"callback_result", "emit"}
+        if not self._session.terms.virtual and self._played.outcome is None:
+            types.add("outcome")
+        try:
+            return self._heard(self._session.receive(types, self._session.terms.patience))
+        except TimeoutError:
+            told = f"it hangs: it has not answered a callback for {self._session.terms.patience:g} real seconds"
+            raise Misbehaved("W14", told) from None
+
+
+class _Counted:
+    """The platform as the door sees it: calls are counted, and one too many is reset."""
+
+    def __init__(self, platform: Run) -> None:
+        self._platform = platform
+        self._left = MOST_CALLS
+        self.called_at = stopwatch()
+        self.told = f"it made more than {MOST_CALLS} calls and pauses, and had not ended"
+
+    @property
+    def endless(self) -> bool:
+        """Whether it has gone on for too long."""
+        return self._left < 0
+
+    def count(self) -> None:
+        """One more. Raises Misbehaved when it is one too many."""
+        self._left -= 1
+        if self.endless:
+            raise Misbehaved("W14", self.told)
+
+    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
+        """See Platform."""
+        self.called_at = stopwatch()
+        self.count()
+        return self._platform.answer(method, target, headers, body)
+
+    def now(self) -> float:
+        """See Platform."""
+        return self._platform.now()
+
+    def sleep(self, seconds: float) -> None:
+        """See Platform."""
+        self._platform.sleep(seconds)
+
+
+def _outcome(message: Mapping[str, Any]) -> Outcome:
+    return Outcome(**{name: message[name] for name in _FIELDS if name in message})
+
+
+def _shown(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").rstrip("\n")
+    return repr(text if len(text) <= 200 else f"{text[:200]}...")
+
+
+def _validators() -> dict[str, Any]:
+    """A validator for each message."""
+    schema = orjson.loads(resource("contracts", "adapter.schema.json").read_bytes())
+    made: Callable[[Any], Any] = jsonschema_rs.validator_for
+    return {
+        name: made({"$schema": schema["$schema"], "$ref": f"#/$defs/{name}", "$defs": schema["$defs"]})
+        for name in schema["$defs"]
+    }

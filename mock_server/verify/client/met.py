@@ -1,0 +1,79 @@
+"""How much of the contract a client has met: models, parameters and their values, states, and codes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mock_server.conduct.traffic import Seen, Traffic
+from mock_server.endpoint import Endpoint
+from mock_server.verify.client.scripts import Script
+
+#: What a poll may say of a task.
+STATES = ("in_progress", "completed", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a model's contract: the names it has, and those that were met."""
+
+    model: str
+    kind: str
+    met: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass
+class Met:
+    """What was met, counted by model, kind and name; ``scripts`` counts them by how they were to end."""
+
+    seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    scripts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, script: Script, traffic: Traffic) -> None:
+        """Count what a client met in one script."""
+        model = script.intent.model
+        self.scripts.update([script.expected])
+        self.seen.update({(model, *name) for call in traffic.calls for name in _names(call)})
+
+    def parts(self, endpoints: Mapping[str, Endpoint]) -> list[Part]:
+        """Each part of each model's contract, with what was met of it."""
+        return [
+            Part(
+                model,
+                kind,
+                tuple(name for name in names if self.seen[model, kind, name]),
+                tuple(name for name in names if not self.seen[model, kind, name]),
+            )
+            for model, endpoint in endpoints.items()
+            for kind, names in _known(endpoint).items()
+        ]
+
+
+def _known(endpoint: Endpoint) -> dict[str, list[str]]:
+    values = [
+        f"{parameter.name}={value}" for parameter in endpoint.parameters for value in parameter.schema.get("enum", ())
+    ]
+    return {
+        "parameter": [parameter.name for parameter in endpoint.parameters],
+        "value": values,
+        "state": list(STATES),
+        "code": [row.code for row in endpoint.errors.codes] or [endpoint.errors.generation_failed],
+    }
+
+
+def _names(call: Seen) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    if call.kind == "submit":
+        for name, value in call.params.items():
+            found.add(("parameter", name))
+            if isinstance(value, str):
+                found.add(("value", f"{name}={value}"))
+    told = call.told
+    if call.status == 200 and "status" in told:
+        found.add(("state", str(told["status"])))
+    failure = told.get("error")
+    if isinstance(failure, dict) and "code" in failure:
+        found.add(("code", str(failure["code"])))
+    return found
