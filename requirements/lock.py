@@ -13,6 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = ["hatchling", "editables"]
 DEV = [
+    "aiohttp",
     "coverage",
     "faker",
     "hypothesis",
@@ -21,6 +22,7 @@ DEV = [
     "numpy",
     "openapi-spec-validator",
     "pytest",
+    "requests",
     "ruff",
     "schemathesis",
 ]

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from mock_server.cli import main
-from mock_server.conduct.properties import Thresholds
+from mock_server.conduct.properties import PROFILES, Thresholds
 from mock_server.verify.client.asynchronous import Asynchronous
 from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.kit import Outcome
@@ -17,6 +17,8 @@ from mock_server.verify.client.properties import ALL
 from mock_server.verify.client.queued import Queued
 from mock_server.verify.client.reference import Reference
 from mock_server.verify.client.run import Harness
+from mock_server.verify.client.scripts import Script
+from tests.libraries import WithAiohttp, WithRequests
 from tests.test_packaging import ROOT
 
 
@@ -102,9 +104,38 @@ def test_a_client_that_misbehaves_altogether_is_a_finding_and_no_hang(make, prop
     assert property_id in _verified(make, 3, shrink=False).shown
 
 
-def test_the_adapter_that_the_documentation_shows_is_told_what_is_wrong_with_it():
-    (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "clients.md").read_text("utf-8"), re.DOTALL)
-    made = {}
-    exec(shown, made)  # noqa: S102 - it is ours
-    report = _verified(made["Adapter"], 100, shrink=False)
-    assert set(report.shown) == {"A04", "A08", "A09", "W04", "W14"}
+@pytest.mark.parametrize("profile", ["strict", "polite"])
+def test_the_reference_client_is_clean_by_every_profile(profile):
+    assert Harness(InProcess(Light), PROFILES[profile]).verify(300).shown == {}
+
+
+def test_the_same_seed_gives_the_same_scripts_to_every_client():
+    drawn = {}
+    for client in (Light, Queued, Careless):
+        ran = []
+        session = InProcess(client)
+        play = session.play
+        session.play = lambda script, platform, ran=ran, play=play: (ran.append(script), play(script, platform))[1]
+        Harness(session, Thresholds(), 7).verify(50, shrink=False)
+        drawn[client] = [script.as_json() for script in ran]
+    assert drawn[Light] == drawn[Queued] == drawn[Careless]
+    assert len(drawn[Light]) == 50
+    assert [Script.of_json(value).as_json() for value in drawn[Light]] == drawn[Light]
+
+
+def test_the_naive_client_of_the_documentation_gets_the_report_that_is_shown(capsys, tmp_path, monkeypatch):
+    code, report = re.findall(r"```\w+\n(.*?)\n```", (ROOT / "docs" / "naive-client.md").read_text("utf-8"), re.DOTALL)
+    example = ROOT / "docs" / "examples"
+    assert code == (example / "naive.py").read_text("utf-8").rstrip("\n")
+    monkeypatch.syspath_prepend(str(example))
+    monkeypatch.chdir(tmp_path)
+    assert main(["verify", "client", "naive:Naive"]) == 1
+    told = re.sub(r"in [0-9.]+ s:", "in 9.9 s:", capsys.readouterr().out)
+    assert told.rstrip("\n").splitlines() == report.splitlines()[1:]
+
+
+@pytest.mark.parametrize("client", [WithRequests, WithAiohttp])
+def test_clients_with_other_libraries_come_through_the_door(client):
+    report = _verified(client, 100)
+    assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
+    assert report.clean

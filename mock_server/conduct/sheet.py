@@ -57,6 +57,11 @@ class Sheet:
         return sum(row.state == state for row in self.rows)
 
     @property
+    def wrong(self) -> list[Row]:
+        """What is wrong, what matters most first."""
+        return sorted((row for row in self.rows if row.state == "wrong"), key=lambda row: row.about.severity != "must")
+
+    @property
     def clean(self) -> bool:
         """Nothing is held against the client, and not for want of anything to judge."""
         return not self.count("wrong") and bool(self.count("held"))
@@ -73,10 +78,9 @@ def text(sheet: Sheet) -> Iterator[str]:
     for row in sheet.rows:
         one = row.about
         yield f"{_MARKS[row.state]:7}{one.id}  {one.name:24}{row.exercised:6}  {one.says}"
-    for row in sheet.rows:
-        if row.state == "wrong":
-            yield ""
-            yield from section(row)
+    for row in sheet.wrong:
+        yield ""
+        yield from section(row)
     yield ""
     if sheet.met:
         yield from _met(sheet)
@@ -110,7 +114,7 @@ def html(sheet: Sheet) -> str:
         f'<td class="count">{row.exercised}</td><td>{escape(row.about.says)}</td></tr>'
         for row in sheet.rows
     )
-    parts = "".join(_html_section(row) for row in sheet.rows if row.state == "wrong")
+    parts = "".join(_html_section(row) for row in sheet.wrong)
     met = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in sheet.met)
     coverage = (
         f"<h2>Met of the contract</h2><table><tr><th>model</th><th></th><th>met</th><th>not met</th></tr>{met}</table>"

@@ -46,7 +46,7 @@ class Asynchronous(Policy):
         outcome = await self.followed()
         if not intent.download or outcome.said != "completed":
             return outcome
-        saved = [await self.digest(url) for url in outcome.urls]
+        saved = [digest for url in outcome.urls if (digest := await self.digest(url))]
         return Outcome("completed", outcome.task_id, outcome.urls, cost=outcome.cost, saved=saved)
 
     async def tried(self, send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response | None:
@@ -78,7 +78,7 @@ class Asynchronous(Policy):
         return Outcome("timeout")
 
     async def digest(self, url: str) -> str:
-        """Fetch a video, again if it breaks off; the digest of what came."""
+        """Fetch a video, again if it breaks off; the digest of what came, or nothing."""
         for attempt in range(MOST_TRIES):
             try:
                 answer = (await self.http.get(url)).raise_for_status()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -17,23 +18,19 @@ from mock_server.clock import Pace, stopwatch
 from mock_server.resources import resource
 from mock_server.verify.client.door import Door
 from mock_server.verify.client.judge import Played
-from mock_server.verify.client.kit import Outcome, Reply
+from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.pipes import Pipes
-from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Run
+from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.scripts import Script
 
 PROTOCOL = 1
-#: Real seconds for a program to start.
-STARTING = 30.0
 #: So often a program may have to be started anew before the run is over.
 MOST_STARTS = 30
 #: So often, if it hangs.
 MOST_SLOW = 3
 #: Real seconds between two looks at a program that says nothing.
 LOOK = 0.2
-#: Messages and calls in one run before a client is taken for one that never ends.
-MOST_CALLS = 1_000
 ERRORS = "what it wrote to its standard error"
 _FIELDS = ("said", "task_id", "urls", "code", "cost", "message", "saved")
 
@@ -41,12 +38,13 @@ _FIELDS = ("said", "task_id", "urls", "code", "cost", "message", "saved")
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How time goes for a program: virtual with ``scale`` 1, or real and ``scale`` times as fast; after how many real
-    seconds without a word it is taken to hang.
+    seconds without a word it is taken to hang, and how many it has to get ready.
     """
 
     virtual: bool = True
     scale: float = 1.0
     patience: float = 10.0
+    starting: float = 30.0
 
 
 class Misbehaved(Exception):
@@ -89,7 +87,7 @@ class External:
     def play(self, script: Script, platform: Run) -> Played:
         """Run one script. Raises Broken when the program cannot be run any more."""
         played = Played(program=True)
-        counted = _Counted(platform)
+        counted = Counted(platform, script.deadline, partial(Misbehaved, "W14"))
         if self._pipes is None:
             self._start()
         self._door.lead_to(counted)
@@ -134,11 +132,16 @@ class External:
                 time="virtual" if self._terms.virtual else "real",
                 scale=self._terms.scale,
             )
-            self._can = self.receive({"ready"}, STARTING)
+            self._can = self.receive({"ready"}, self._terms.starting)
+        except TimeoutError:
+            raise self._never_ready(f"it said nothing for {self._terms.starting:g} s") from None
         except Misbehaved as error:
-            self._pipes.kill()
-            self._pipes = None
-            raise Broken(f"{' '.join(self._command)} never was ready: {error}") from None
+            raise self._never_ready(str(error)) from None
+
+    def _never_ready(self, why: str) -> Broken:
+        self._running().kill()
+        self._pipes = None
+        return Broken(f"{' '.join(self._command)} never was ready: {why}")
 
     @property
     def terms(self) -> Terms:
@@ -195,7 +198,7 @@ class External:
 class _Talk:
     """One script, told to the program."""
 
-    def __init__(self, session: External, script: Script, platform: Run, counted: _Counted, played: Played) -> None:
+    def __init__(self, session: External, script: Script, platform: Run, counted: Counted, played: Played) -> None:
         self._session = session
         self._script = script
         self._platform = platform
@@ -210,22 +213,23 @@ class _Talk:
         """Let the program carry out the intent, and take what comes after it. Raises Misbehaved."""
         script, platform, session = self._script, self._platform, self._session
         platform.only_while_asleep()
-        if session.can("callbacks", unless_told=True):
+        self._played.receives = session.can("callbacks", unless_told=True)
+        if self._played.receives:
             platform.listen(self._callback)
         if not session.terms.virtual:
             platform.world.clock.set_pace(Pace(session.terms.scale))
         self._plan()
-        intent = {name: getattr(script.intent, name) for name in ("model", "params", "with_callbacks", "download")}
-        session.send(type="run", id=self._run, intent=intent, deadline=script.deadline, now=platform.now())
+        wanted = asdict(script.intent_for(receives=self._played.receives))
+        session.send(type="run", id=self._run, intent=wanted, deadline=script.deadline, now=platform.now())
         while self._played.outcome is None:
-            self._take(self._next({"sleep", "emit", "outcome"}))
+            self._go_on()
         platform.world.clock.set_pace(Pace(0))
         platform.conclude()
 
     def _plan(self) -> None:
         script, platform = self._script, self._platform
         if script.forge_after is not None:
-            platform.plan(script.forge_after, platform.forge)
+            platform.plan(script.forge_after, partial(platform.forge, script.forgery))
         if script.cancel_after is not None and self._session.can("cancel", unless_told=False):
             platform.plan(script.cancel_after, self._cancel)
 
@@ -234,19 +238,19 @@ class _Talk:
             self._played.cancelled_at = self._platform.now()
             self._session.send(type="cancel", id=self._run)
 
-    def _next(self, types: set[str]) -> dict[str, Any]:
-        """The next message; where time is real, what is due meanwhile is done. Raises Misbehaved."""
-        while True:
-            try:
-                return self._heard(self._session.receive(types, self._until_due()))
-            except TimeoutError:
-                if not self._session.terms.virtual:
-                    self._platform.do_what_is_due()
-                self._require_life()
+    def _go_on(self) -> None:
+        """Take the next message; where time is real, and something is due before it, do that. Raises Misbehaved."""
+        try:
+            self._take(self._heard(self._session.receive({"sleep", "emit", "outcome"}, self._until_due())))
+        except TimeoutError:
+            if not self._session.terms.virtual:
+                self._platform.do_what_is_due()
+            self._require_life()
 
     def _heard(self, message: dict[str, Any]) -> dict[str, Any]:
         self._spoke_at = stopwatch()
-        self._counted.count()
+        if self._played.outcome is None:
+            self._counted.count()
         return message
 
     def _until_due(self) -> float:
@@ -261,8 +265,8 @@ class _Talk:
         patience = self._session.terms.patience
         if stopwatch() - max(self._spoke_at, self._counted.called_at) >= patience:
             raise Misbehaved("W14", f"it hangs: for {patience:g} real seconds it has called nothing and said nothing")
-        if self._counted.endless:
-            raise Misbehaved("W14", self._counted.told)
+        if self._counted.endless is not None:
+            raise Misbehaved("W14", self._counted.endless)
 
     def _take(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -286,7 +290,10 @@ class _Talk:
             type="callback", id=number, headers=dict(headers), body_base64=encoded, now=self._platform.now()
         )
         while True:
-            message = self._answer_to_callback()
+            try:
+                message = self._answer_to_callback()
+            except Misbehaved as error:
+                raise Misbehaved("A16" if error.property_id == "A04" else error.property_id, str(error)) from None
             if message["type"] != "callback_result":
                 self._take(message)
             elif message["id"] == number:
@@ -304,41 +311,6 @@ class _Talk:
         except TimeoutError:
             told = f"it hangs: it has not answered a callback for {self._session.terms.patience:g} real seconds"
             raise Misbehaved("W14", told) from None
-
-
-class _Counted:
-    """The platform as the door sees it: calls are counted, and one too many is reset."""
-
-    def __init__(self, platform: Run) -> None:
-        self._platform = platform
-        self._left = MOST_CALLS
-        self.called_at = stopwatch()
-        self.told = f"it made more than {MOST_CALLS} calls and pauses, and had not ended"
-
-    @property
-    def endless(self) -> bool:
-        """Whether it has gone on for too long."""
-        return self._left < 0
-
-    def count(self) -> None:
-        """One more. Raises Misbehaved when it is one too many."""
-        self._left -= 1
-        if self.endless:
-            raise Misbehaved("W14", self.told)
-
-    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
-        """See Platform."""
-        self.called_at = stopwatch()
-        self.count()
-        return self._platform.answer(method, target, headers, body)
-
-    def now(self) -> float:
-        """See Platform."""
-        return self._platform.now()
-
-    def sleep(self, seconds: float) -> None:
-        """See Platform."""
-        self._platform.sleep(seconds)
 
 
 def _outcome(message: Mapping[str, Any]) -> Outcome:

@@ -9,21 +9,18 @@ import io
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mock_server.verify.client.door import Door
 from mock_server.verify.client.judge import Played
-from mock_server.verify.client.kit import Adapter, Kit, MakeAdapter, Outcome, Reply
-from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Run
+from mock_server.verify.client.kit import Adapter, Kit, MakeAdapter, Outcome
+from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.scripts import Script
 
-#: Calls and sleeps in one run before a client is taken for one that never ends.
-MOST_CALLS = 1_000
-ENDLESS = f"it made more than {MOST_CALLS} calls and sleeps, and had not ended"
 
-
-class TooManyCalls(BaseException):
-    """The client makes calls without end; a BaseException, so that it cannot catch it."""
+class Endless(BaseException):
+    """The client is not going to end; a BaseException, so that it cannot catch it."""
 
 
 class InProcess:
@@ -31,15 +28,12 @@ class InProcess:
 
     def __init__(self, make: MakeAdapter) -> None:
         self._make = make
-        self._opened = contextlib.ExitStack()
-        self._runner = asyncio.Runner()
-        self._opened.callback(self._runner.close)
         self._door: Door | None = None
-        weakref.finalize(self, self._opened.close)
 
     def close(self) -> None:
         """Let go of what was opened; without it that comes with the end of this object."""
-        self._opened.close()
+        if self._door is not None:
+            self._door.close()
 
     @property
     def complaints(self) -> Mapping[str, str]:
@@ -48,35 +42,39 @@ class InProcess:
 
     def play(self, script: Script, platform: Run) -> Played:
         """Run one script."""
-        counted = _Counted(platform)
+        counted = Counted(platform, script.deadline, Endless)
         played = Played()
         kit = Kit(BASE_URL, KEY, CALLBACK_URL, SECRET, counted, lambda: self._open_door(counted, platform))
         with _watched(KEY) as leaks:
             try:
                 adapter = self._make(kit)
-                platform.listen(_listening(adapter, played))
+                receive = _listening(adapter, played)
+                played.receives = receive is not None
+                platform.listen(receive)
                 self._plan(script, platform, adapter, played)
-                played.outcome = self._said(adapter.run(script.intent, script.deadline), played)
+                played.outcome = self._said(
+                    adapter.run(script.intent_for(receives=played.receives), script.deadline), played
+                )
                 platform.conclude()
-            except TooManyCalls:
-                played.blamed["W14"] = ENDLESS
+            except Endless as endless:
+                played.blamed["W14"] = str(endless)
             except Exception as error:  # noqa: BLE001 - whatever a client does wrong is a finding
                 played.crash = _told(error)
         played.emitted = kit.emitted
         played.leak = _leak(KEY, leaks, played)
         return played
 
-    def _open_door(self, counted: _Counted, platform: Run) -> str:
+    def _open_door(self, counted: Counted, platform: Run) -> str:
         platform.only_while_asleep()
         if self._door is None:
             self._door = Door()
-            self._opened.callback(self._door.close)
+            weakref.finalize(self, self._door.close)
         self._door.lead_to(counted)
         return self._door.url
 
     def _plan(self, script: Script, platform: Run, adapter: Adapter, played: Played) -> None:
         if script.forge_after is not None:
-            platform.plan(script.forge_after, platform.forge)
+            platform.plan(script.forge_after, partial(platform.forge, script.forgery))
         cancel: Callable[[], None] | None = getattr(adapter, "cancel", None)
         if script.cancel_after is not None and cancel is not None:
             platform.plan(script.cancel_after, lambda: _cancel(cancel, platform, played))
@@ -89,7 +87,7 @@ class InProcess:
                 return await returned
 
             try:
-                returned = self._runner.run(waited())
+                returned = asyncio.run(waited())
             except asyncio.CancelledError:
                 if played.cancelled_at is None:
                     raise TypeError("run was cancelled, and nobody had cancelled it") from None
@@ -103,33 +101,6 @@ def _cancel(cancel: Callable[[], None], platform: Run, played: Played) -> None:
     if played.outcome is None:
         played.cancelled_at = platform.now()
         cancel()
-
-
-class _Counted:
-    """A platform that ends a client which calls without end."""
-
-    def __init__(self, platform: Run) -> None:
-        self._platform = platform
-        self._left = MOST_CALLS
-
-    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
-        """See Platform."""
-        self._count()
-        return self._platform.answer(method, target, headers, body)
-
-    def now(self) -> float:
-        """See Platform."""
-        return self._platform.now()
-
-    def sleep(self, seconds: float) -> None:
-        """See Platform."""
-        self._count()
-        self._platform.sleep(seconds)
-
-    def _count(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise TooManyCalls
 
 
 def _listening(adapter: Any, played: Played) -> Callable[[Mapping[str, str], bytes], int] | None:

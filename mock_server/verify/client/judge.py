@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mock_server.conduct.properties import Fault, Thresholds, Verdict
 from mock_server.conduct.traffic import Traffic
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.platform import FORGED, FORGED_URL
+from mock_server.verify.client.platform import FORGED, FORGED_URL, KEY
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.scripts import Script
 
@@ -18,9 +18,9 @@ _MINE = frozenset({"external_task_id", "callback_url"})
 @dataclass
 class Played:
     """What a client did with one script beside its calls. ``crash`` is that of ``run``, ``callback_crash`` that of its
-    receiver; ``leak`` says where its key was seen; ``blamed`` is what whoever ran it holds against it. It is a
-    ``program`` if it has a process of its own; it was ``slow`` if it had to be waited for in vain, and ``fatal`` if it
-    is not to be run again.
+    receiver; ``leak`` says where its key was seen; ``receives`` is whether it takes callbacks; ``blamed`` is what
+    whoever ran it holds against it. It is a ``program`` if it has a process of its own; it was ``slow`` if it had to
+    be waited for in vain, and ``fatal`` if it is not to be run again.
     """
 
     outcome: Outcome | None = None
@@ -30,6 +30,7 @@ class Played:
     leak: str | None = None
     cancelled_at: float | None = None
     blamed: dict[str, str] = field(default_factory=dict)
+    receives: bool = True
     program: bool = False
     slow: bool = False
     fatal: bool = False
@@ -75,12 +76,14 @@ class _Judging:
             self.check(property_id, holds=False, says=says)
         if "A04" not in played.blamed:
             self.check("A04", played.crash is None, f"the client crashed: {played.crash}")
-        if ran.traffic.callbacks:
+        if ran.traffic.callbacks and "A16" not in played.blamed:
             crash = played.callback_crash
             self.check("A16", crash is None, f"its receiver of callbacks crashed: {crash}")
         if played.program and "X01" not in played.blamed:
             self.check("X01", holds=True, says="")
-        self.check("A21", played.leak is None, f"the API key is in {played.leak}")
+        in_urls = (f"the URL of a {call.kind}" for call in ran.traffic.calls if KEY in call.path)
+        leak = played.leak or next(in_urls, None)
+        self.check("A21", leak is None, f"the API key is in {leak}")
         self._sent()
         late = ran.ended_at - ran.began_at - ran.script.deadline
         if "W14" not in played.blamed:
@@ -92,18 +95,20 @@ class _Judging:
             self._said(played.outcome)
 
     def _sent(self) -> None:
-        asked = dict(self.ran.script.intent.params)
+        intent = self.ran.script.intent_for(receives=self.ran.played.receives)
+        asked = [*intent.params, *(["callback_url"] if intent.with_callbacks else [])]
         for call in self.ran.traffic.calls:
             if call.kind != "submit" or not call.params:
                 continue
-            sent = {name: value for name, value in call.params.items() if name not in _MINE}
+            sent = call.params
+            other = [name for name, value in intent.params.items() if name in sent and not _same(sent[name], value)]
             compared = (
                 ("A01", "leaves out", [name for name in asked if name not in sent]),
-                ("A02", "changes", [name for name in asked if name in sent and not _same(sent[name], asked[name])]),
-                ("A03", "adds", [name for name in sent if name not in asked]),
+                ("A02", "changes", other),
+                ("A03", "adds", [name for name in sent if name not in intent.params and name not in _MINE]),
             )
             for property_id, what, names in compared:
-                told = f"a submit of {self.ran.script.intent.model} {what} {', '.join(names)}"
+                told = f"a submit of {intent.model} {what} {', '.join(names)}"
                 self.check(property_id, not names, told)
 
     def _emitted(self) -> None:
@@ -120,13 +125,15 @@ class _Judging:
         self.check("A18", other is None, told)
 
     def _cancelled(self, at: float) -> None:
-        after = [call for call in self.ran.traffic.calls if call.at > at and call.kind in {"submit", "poll", "result"}]
-        told = (
-            f"{len(after)} calls after its user had cancelled, the first {after[0].at - at:.0f} s later"
-            if after
-            else ""
-        )
-        self.check("A20", not after, told)
+        known = at + self.limits.slack
+        calls = (call for call in self.ran.traffic.calls if call.kind in {"submit", "poll", "result"})
+        after = [call for call in calls if call.at > known]
+        outcome, told = self.ran.played.outcome, ""
+        if after:
+            told = f"{len(after)} calls after its user had cancelled, the first {after[0].at - at:.0f} s later"
+        elif outcome is not None and outcome.said in {"timeout", "gave_up"}:
+            told = f"its user had cancelled, and it says {outcome.said}"
+        self.check("A20", not told, told)
 
     def _said(self, outcome: Outcome) -> None:
         script = self.ran.script

@@ -39,6 +39,7 @@ class Pipes:
         self._errors = b""
         #: Whether the word was seen in what the program wrote to its standard error.
         self.said_word = False
+        self._killed = False
         self._stdin, stdout, stderr = _all_of(self._process)
         os.set_blocking(self._stdin.fileno(), False)
         self._reading = threading.Thread(target=self._read, args=(stdout,), daemon=True)
@@ -47,13 +48,13 @@ class Pipes:
         self._erring.start()
 
     def _read(self, stdout: IO[bytes]) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while line := stdout.readline(LONGEST_LINE):
+        with stdout:
+            while (line := stdout.readline(LONGEST_LINE)) and not self._killed:
                 self._lines.put(line)
         self._lines.put(b"")
 
     def _read_errors(self, stderr: IO[bytes]) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with stderr:
             while part := os.read(stderr.fileno(), 65_536):
                 both = self._errors + part
                 self.said_word = self.said_word or self._word in both
@@ -131,11 +132,16 @@ class Pipes:
 
     def kill(self) -> None:
         """End all of its group at once."""
+        self._killed = True
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self._stdin.close()
         self._process.wait()
+        while self._reading.is_alive():
+            self.read(0.01)  # it may wait for somebody to take a line
+            self._reading.join(0.01)
+        self._erring.join()
 
 
 def _all_of(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:

@@ -17,7 +17,7 @@ import httpx
 import orjson
 
 from mock_server.callback import Courier, Outcome, after_attempt
-from mock_server.clock import MANUAL
+from mock_server.clock import MANUAL, stopwatch
 from mock_server.conduct.sources import of_journal
 from mock_server.conduct.traffic import Told, Traffic
 from mock_server.media.clip import Clip
@@ -36,6 +36,9 @@ Result = TypeVar("Result")
 KEY = "sk-under-test"
 BASE_URL = "http://kirin.test"
 CALLBACK_URL = "http://127.0.0.1/callbacks"
+#: Calls and pauses in one run, and after its deadline, before a client is taken for one that never ends.
+MOST_CALLS = 1_000
+MOST_LATE = 40
 #: So many seconds after a client is done callbacks may still come to it.
 LATEST = 3_600.0
 #: What a receiver should not believe.
@@ -134,6 +137,52 @@ class Stage:
         return Run(self, key)
 
 
+class Counted:
+    """A Platform that tells when a client is not going to end. ``make_end`` makes the exception for that."""
+
+    def __init__(self, platform: Run, deadline: float, make_end: Callable[[str], BaseException]) -> None:
+        self._platform = platform
+        self._ends_by = platform.now() + deadline
+        self._make_end = make_end
+        self._left = MOST_CALLS
+        self._left_then = MOST_LATE
+        #: Real seconds by the stopwatch.
+        self.called_at = stopwatch()
+
+    @property
+    def endless(self) -> str | None:
+        """Why it is not going to end, if it is not."""
+        if self._left < 0:
+            return f"it made more than {MOST_CALLS} calls and pauses, and had not ended"
+        if self._left_then < 0:
+            late = self._platform.now() - self._ends_by
+            return f"it had not ended {late:.0f} s after its deadline, and still made calls"
+        return None
+
+    def count(self) -> None:
+        """One call or pause more. Raises what ``make_end`` makes when it is one too many."""
+        self._left -= 1
+        if self._platform.now() > self._ends_by:
+            self._left_then -= 1
+        if self.endless is not None:
+            raise self._make_end(self.endless)
+
+    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
+        """See Platform."""
+        self.called_at = stopwatch()
+        self.count()
+        return self._platform.answer(method, target, headers, body)
+
+    def now(self) -> float:
+        """See Platform."""
+        return self._platform.now()
+
+    def sleep(self, seconds: float) -> None:
+        """See Platform."""
+        self.count()
+        self._platform.sleep(seconds)
+
+
 class Run:
     """One client's world; a Platform. Calls may come from another thread than the one that lets time pass."""
 
@@ -165,8 +214,10 @@ class Run:
         self._planned.append((moment(self.now() + after), deed))
         self._planned.sort(key=lambda planned: planned[0])
 
-    def forge(self) -> None:
-        """Post what somebody would who wants to be taken for the platform, and does not know the secret."""
+    def forge(self, how: str) -> None:
+        """Post what somebody would who wants to be taken for the platform, and does not know the secret: with a
+        ``guessed`` signature, a ``bare`` body without any, or ``odd`` headers.
+        """
         task = next(iter(self.tasks()), None)
         if task is None or self._courier.receive is None:
             return
@@ -175,6 +226,10 @@ class Run:
         body = orjson.dumps(told)
         headers = self._courier.headers(FORGED, self.now(), body)
         headers["webhook-signature"] = FORGED_SIGNATURE
+        if how == "bare":
+            headers = {"content-type": "application/json"}
+        elif how == "odd":
+            headers |= {"webhook-timestamp": "now", "webhook-signature": "v1,\u00e9"}
         status = self._courier.receive(headers, body)
         self.forged.append(Told(self.now(), task.id, FORGED, ("bad_signature",), status, signed=True))
 

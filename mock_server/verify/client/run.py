@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
+from hypothesis.errors import Flaky, NoSuchExample
+from hypothesis.reporting import with_reporter
 
 from mock_server.clock import stopwatch
 from mock_server.conduct.properties import Fault, Thresholds, Verdict
@@ -28,9 +31,12 @@ from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, Run, St
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.scripts import Script, prepare, scripts
 
-#: Real seconds after which the search for a smaller script ends, and scripts that it tries at most.
+#: The search for a smaller script ends after so many calls of a client in this process, which is the same on every
+#: machine; and after so many real seconds of a program.
+SHRINKING_CALLS = 8_000
 SHRINKING = 2.0
-MOST_TRIED = 1_500
+#: What a script costs beside its calls.
+OF_A_SCRIPT = 20
 
 
 class Session(Protocol):
@@ -114,18 +120,17 @@ class Harness:
         report, began = Report(), stopwatch()
 
         def tried(script: Script) -> None:
-            ran, verdict = self.run(script)
-            report.add(ran, verdict)
-            if ran.played.fatal:
-                raise Broken(f"the client had to be started anew too often; that was script {report.runs}")
-            if until in report.shown:
-                raise _Enough
+            if until in report.shown or report.stopped is not None:
+                return  # an exception would have Hypothesis tell of it
+            try:
+                report.add(*self.run(script))
+            except Broken as broken:
+                report.stopped = str(broken)
+                return
+            if report.last is not None and report.last.played.fatal:
+                report.stopped = f"the client had to be started anew too often; that was script {report.runs}"
 
-        try:
-            with contextlib.suppress(_Enough):
-                self._drawn(tried, count)
-        except Broken as broken:
-            report.stopped = str(broken)
+        self._drawn(tried, count)
         if shrink and report.stopped is None:
             for property_id, shown in report.shown.items():
                 if not shown.ran.played.slow:
@@ -155,21 +160,28 @@ class Harness:
 
     def _smallest(self, property_id: str, shown: Shown) -> Shown:
         """The smallest script that shows the same, of those that are found in the time there is."""
-        found, began = shown, stopwatch()
+        found, began, calls = shown, stopwatch(), 0
+        program = shown.ran.played.program
 
         def shows(script: Script) -> bool:
-            nonlocal found
-            if stopwatch() - began > SHRINKING:
+            nonlocal found, calls
+            if calls > SHRINKING_CALLS or (program and stopwatch() - began > SHRINKING):
                 raise _Enough
-            ran, verdict = self.run(script)
+            try:
+                ran, verdict = self.run(script)
+            except Broken:
+                raise _Enough from None
+            calls += len(ran.traffic.calls) + OF_A_SCRIPT
             faults = verdict.of(property_id)
             if faults:
                 found = Shown(script, faults[0], ran)
             return bool(faults)
 
-        settings = self._settings(MOST_TRIED, Phase.generate, Phase.shrink)
-        with contextlib.suppress(_Enough, hypothesis.errors.NoSuchExample, Broken):
-            hypothesis.find(scripts(self._endpoints), shows, settings=settings)
+        settings = self._settings(SHRINKING_CALLS, Phase.generate, Phase.shrink)
+        silence = with_reporter(lambda _: None)  # a seed of Hypothesis' own is of no use here
+        with silence, contextlib.suppress(_Enough, NoSuchExample, Flaky):
+            drawn = scripts(self._endpoints)
+            hypothesis.find(drawn, shows, settings=settings, random=random.Random(self._seed))  # noqa: S311 - to repeat
         return found
 
     def _settings(self, count: int, *phases: Phase) -> hypothesis.settings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import orjson
@@ -19,6 +19,7 @@ Expected = Literal["completed", "failed", "rejected", "never"]
 DEADLINE = 900.0
 #: For tasks that never end.
 SHORT_DEADLINES = (60.0, 150.0, 400.0)
+_FORGERIES = {"guessed": "its signature a guess", "bare": "not signed", "odd": "its headers no headers of a callback"}
 PROMPTS = ("A red apple", "Äpfel, リンゴ 🍎", 'He said "cut" \\ twice', "a" * 400, "  spaces  ", "line\nbreak")
 URLS = ("https://pictures.example.com/a.jpg", "https://pictures.example.com/b%20c.png?sig=x%2Fy&n=1")
 
@@ -34,7 +35,12 @@ class Script:
     deadline: float = DEADLINE
     cancel_after: float | None = None
     forge_after: float | None = None
+    forgery: str = "guessed"
     rotating: bool = False
+
+    def intent_for(self, *, receives: bool) -> Intent:
+        """What a client is asked for: no callbacks of one that takes none."""
+        return self.intent if receives else replace(self.intent, with_callbacks=False)
 
     def as_json(self) -> dict[str, Any]:
         """A plain value that ``of_json`` understands."""
@@ -57,7 +63,9 @@ class Script:
         if self.rotating:
             lines.append("secrets   two sign, the next one and the client's own")
         if self.forge_after is not None:
-            lines.append(f"forgery   somebody posts a forged success {self.forge_after:g} s after the submit")
+            lines.append(
+                f"forgery   somebody posts a forged success after {self.forge_after:g} s, {_FORGERIES[self.forgery]}"
+            )
         if self.cancel_after is not None:
             lines.append(f"cancel    the user cancels after {self.cancel_after:g} s")
         return [*lines, f"to come   {self.expected}{f' with {self.code}' if self.code is not None else ''}"]
@@ -177,20 +185,28 @@ _MEDIA_FAULTS = _one_of(
     {"fault": "wrong_length", "by": 700},
     {"fault": "reset"},
     {"fault": "error", "status": 502},
+    {"fault": "expired", "after": 600},
 )
+#: What may befall every poll of a task that never ends.
+_OUTAGES = _one_of(None, None, {"fault": "error", "status": 500}, {"fault": "reset"})
 _UP_TO_TWO = _one_of(0, 0, 1, 2)
 _UP_TO_THREE = _one_of(0, 1, 2, 3)
 _AFTER = _one_of(0, 1, 2, 3)
 _YES_OR_NO = _one_of(False, True)
-#: How the callbacks go: none wanted, or how many faults they have, whether one is forged and two secrets sign.
+#: How the callbacks go: none wanted; or how many faults, when and how one is forged, and whether two secrets sign.
 _CALLBACKS = _one_of(
     None,
     None,
-    (0, None, False),
-    (1, None, False),
-    (2, None, False),
-    *((1, float(after), False) for after in (4, 20, 60)),
-    (0, None, True),
+    None,
+    (0, None, "guessed", False),
+    (1, None, "guessed", False),
+    (2, None, "guessed", False),
+    (2, None, "guessed", False),
+    (0, 4.0, "guessed", False),
+    (1, 60.0, "guessed", False),
+    (0, 20.0, "bare", False),
+    (0, 20.0, "odd", False),
+    (0, None, "guessed", True),
 )
 _CANCELS = _one_of(None, None, None, None, None, None, 1.0, 6.0, 30.0, 90.0)
 _QUEUED = _one_of(0, 1, 3, 8, 20)
@@ -222,9 +238,12 @@ def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> Script:
         params, refused_with = draw(_WRONG[model])
         faults = [fault for fault in faults if fault["fault"] != "malformed"]  # it would hide the code
         return Script(Intent(model, params), "rejected", refused_with, _scenario({}, faults))
-    faults += _on_polls(draw)
-    wanted, forge_after, rotating = draw(_CALLBACKS) or (None, None, False)
+    outage = draw(_OUTAGES) if end == "never" else None
+    faults += _on_polls(draw) if outage is None else [{**outage, "on": "poll"}]
+    wanted, forge_after, forgery, rotating = draw(_CALLBACKS) or (None, None, "guessed", False)
     kinds = {fault["fault"]: fault for fault in [draw(_CALLBACK_FAULTS) for _ in range(wanted or 0)]}
+    if "reorder" in kinds:
+        kinds.pop("early", None)  # together they would tell of an end that has not come
     faults += kinds.values()
     params = draw(_RIGHT[model])
     expected, code, task = _course(draw, endpoints[model], end)
@@ -240,6 +259,7 @@ def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> Script:
         draw(_DEADLINES) if expected == "never" else DEADLINE,
         draw(_CANCELS),
         forge_after,
+        forgery,
         rotating,
     )
 
@@ -278,7 +298,8 @@ _CODES: dict[str, st.SearchStrategy[str]] = {}
 
 def prepare(endpoints: Mapping[str, Endpoint]) -> None:
     """Find the intents of these models, once."""
-    _MODELS[:] = [_one_of(*sorted(endpoints))]
+    plainest = sorted(endpoints, key=lambda model: len(orjson.dumps(dict(endpoints[model].example))))
+    _MODELS[:] = [_one_of(*plainest)]
     for model, endpoint in endpoints.items():
         if model not in _RIGHT:
             _RIGHT[model], _WRONG[model] = _one_of(*intents(endpoint)), _one_of(*wrong_intents(endpoint))

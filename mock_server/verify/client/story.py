@@ -76,8 +76,9 @@ def _events(ran: Ran) -> Iterator[Event]:
 
 def _got(call: Seen) -> str:
     fault = (call.fault or "").partition(": ")[2]
+    unseen = call.lost and call.made is not None and call.kind == "submit"
     if call.status is None:
-        made = ", though the task was made" if call.made is not None else ""
+        made = ", though the task was made" if unseen else ""
         return f"the connection ends ({fault}){made}" if fault else f"the connection ends{made}"
     parts = [str(call.status)]
     status = call.told.get("status")
@@ -91,7 +92,7 @@ def _got(call: Seen) -> str:
         parts.append(f"Retry-After: {asked}")
     if fault:
         parts.append(f"({fault})")
-    if call.lost and call.made is not None:
+    if unseen:
         parts.append("though the task was made")
     return safe_text(" ".join(parts))
 
