@@ -15,6 +15,8 @@ from mock_server.errors import TaskRejected
 
 #: What may be sent again though it was a 4xx: time, order or other tasks may have been the reason.
 PASSING = frozenset({402, 408, 409, 425, 429})
+#: How a submit is answered whose external_task_id is taken.
+CONFLICT = 409
 BROKEN_OFF = ("truncate", "reset", "wrong_length")
 
 
@@ -141,10 +143,12 @@ class Observer:
         for call in traffic.calls:
             if call.kind not in {"submit", "cancel"}:
                 continue
-            what = (call.method, call.path, call.body, call.headers.get("authorization"))
+            asks = call.intent if call.params else call.body
+            what = (call.method, call.path, asks, call.headers.get("authorization"))
             before = refused.get(what)
-            if before is not None:
-                said = f"{_named(call)} is sent again as it was, after a {before.status}"
+            if before is not None and (call.body == before.body or call.answer == before.answer):
+                how = "as it was" if call.body == before.body else "under another id, and refused again"
+                said = f"{_named(call)} is sent again {how}, after a {before.status}"
                 verdict.blame("W10", said, call.at, before.number, call.number)
             if call.status is not None and 400 <= call.status < 500 and call.status not in PASSING:
                 verdict.saw("W10")
@@ -260,11 +264,13 @@ def _of(traffic: Traffic, kind: str) -> list[Seen]:
 
 
 def _tries(traffic: Traffic) -> Iterator[list[Seen]]:
-    """Submits of the same intent, each tried again because the answer of the one before it was lost."""
+    """Submits of the same intent, each tried again because the answer of the one before it was lost, or said of a try
+    again that it was there.
+    """
     open_: dict[bytes, list[Seen]] = {}
     for call in _of(traffic, "submit"):
         tries = open_.setdefault(call.intent, [])
-        if tries and not tries[-1].lost:
+        if tries and not tries[-1].lost and not (len(tries) > 1 and tries[-1].status == CONFLICT):
             yield tries
             tries = open_[call.intent] = []
         tries.append(call)

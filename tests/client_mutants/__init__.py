@@ -12,13 +12,12 @@ from tests.client_mutants.following import FOLLOWING, FOLLOWING_ESCAPED
 from tests.client_mutants.sending import SENDING, SENDING_ESCAPED
 from tests.client_mutants.surviving import SURVIVING, SURVIVING_ESCAPED
 from tests.client_mutants.telling import TELLING, TELLING_ESCAPED
-from tests.client_mutants.trying import TRYING, TRYING_ESCAPED
+from tests.client_mutants.trying import TRYING
 
 MUTANTS = {**SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **TELLING}
 #: Bugs that ought to be noticed, and are not yet: no script brings them out, or no rule looks.
 ESCAPED = {
     **SENDING_ESCAPED,
-    **TRYING_ESCAPED,
     **FOLLOWING_ESCAPED,
     **SURVIVING_ESCAPED,
     **TELLING_ESCAPED,

@@ -264,9 +264,9 @@ FOLLOWING = {
     "a timeout told as a failure": ("A12", told_instead("timeout", "failed")),
     "a stalled task has failed": ("A12", _stalled("failed")),
     "a model in a field that nobody reads": ("A06", {"body": _wrong_model_field}),
+    "buys again when it takes long": ("W05", {"submit": _remembers, "followed": _resubmits_when_slow}),
 }
 FOLLOWING_ESCAPED = {
     "one id for all its intents": ("A10", {"begin": _always_the_same_id}),
-    "buys again when it takes long": ("W05", {"submit": _remembers, "followed": _resubmits_when_slow}),
     "names the model in another field": ("W04", {"body": _wrong_model_field}),
 }

@@ -110,6 +110,9 @@ class _Judging:
             for property_id, what, names in compared:
                 told = f"a submit of {intent.model} {what} {', '.join(names)}"
                 self.check(property_id, not names, told)
+        made = {call.made for call in self.ran.traffic.calls if call.made is not None}
+        if len(made) > 1 and not any(fault.property.id == "W05" for fault in self.verdict.faults):
+            self.check("W05", holds=False, says=f"one intent has made {len(made)} tasks")
 
     def _emitted(self) -> None:
         ends = [one for one in self.ran.played.emitted if one.said in {"completed", "failed"}]
