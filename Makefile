@@ -1,8 +1,11 @@
 # Two commands from a bare clone: `make demo` shows what this is, `make test` proves it.
 # Both make their own environment in .venv, from pinned requirements.
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
+GOOD_CLIENTS := light:Light reference:Reference asynchronous:Asynchronous queued:Queued
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo serve test verify mutants soak clients lint lint-contract bench contract lock clean
@@ -20,13 +23,18 @@ test: .venv/dev
 verify: .venv/dev
 	$(BIN)/kirin-mock verify server
 
-# What takes long: every broken server must be caught, and other seeds and depths must be clean.
+# What takes long: every broken server must be caught; other seeds and depths, and all good clients, must be clean.
 mutants: .venv/dev
 	KIRIN_MOCK_SOAK=1 $(BIN)/python -m pytest tests/test_verify.py -v -k broken
 
 soak: mutants
 	for seed in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/kirin-mock verify server --seed $$seed | tail -2 || exit 1; done
 	$(BIN)/kirin-mock verify server --depth deep | tail -2
+	for client in $(GOOD_CLIENTS); do for seed in 0 1; do echo $$client; \
+	  $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed mock_server.verify.client.$$client | tail -1 || exit 1; \
+	done; done
+	for seed in 0 1; do $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed -- \
+	  $(BIN)/python -m mock_server.adapters.node | tail -1 || exit 1; done
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import subprocess
 import sys
 from xml.etree import ElementTree as ET
 
@@ -21,6 +23,7 @@ from tests.test_packaging import ROOT
 
 STDIO = [sys.executable, "-m", "mock_server.adapters.stdio"]
 REFERENCE = [*STDIO, "mock_server.verify.client.light:Light"]
+NODE = [sys.executable, "-m", "mock_server.adapters.node"]
 CURL = [
     *(sys.executable, "-m", "mock_server.adapters.command_line", "--submit"),
     "curl -s {base_url}/model/v1/generation -H 'Authorization: Bearer {api_key}' "
@@ -47,6 +50,20 @@ def test_a_python_adapter_is_clean_as_a_program_as_well(client):
     assert report.clean
     assert set(PROGRAM) <= set(report.exercised)
     assert len(set(ALL) - set(report.exercised)) <= 1
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="NOT RUN: no node in PATH, so no client in Node is tried")
+def test_a_client_in_node_is_clean():
+    report = verified(NODE, 300)
+    assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
+    assert report.clean
+    assert len(set(ALL) - set(report.exercised)) <= 1
+
+
+def test_without_node_its_adapter_says_what_to_install():
+    found = subprocess.run(NODE, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert found.stderr == "There is no program 'node' in PATH: install Node 20 or later.\n"
 
 
 def test_where_time_is_real_the_platform_runs_faster():
