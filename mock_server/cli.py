@@ -150,15 +150,13 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
         help="what makes the adapter, such as my_tests.adapter:make, or the program to start",
     )
     client.add_argument("--time", choices=("virtual", "real"), default="virtual", help="of a program; default virtual")
+    client.add_argument("--scale", metavar="N", type=_above_nothing, help="how much faster real time goes; default 60")
     client.add_argument(
-        "--scale", metavar="N", type=_above_nothing, default=60.0, help="how much faster real time goes; default 60"
-    )
-    client.add_argument(
-        "--patience", metavar="SECONDS", type=_above_nothing, default=10.0, help="for a silent program; default 10"
+        "--patience", metavar="SECONDS", type=_above_nothing, default=10.0, help="for a silent client; default 10"
     )
     client.add_argument("--findings", metavar="FOLDER", help="where findings are kept; default .kirin-mock/findings")
     client.add_argument("--scripts", metavar="N", type=_count, default=300, help="how many; default 300")
-    client.add_argument("--seed", metavar="N", type=int, default=0, help="what they are drawn from; default 0")
+    client.add_argument("--seed", metavar="N", type=_whole, default=0, help="what they are drawn from; default 0")
     _add_judging(client)
     client.set_defaults(run=_verify_client)
 
@@ -207,6 +205,12 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 def _count(value: str) -> int:
     if not value.isdigit() or int(value) == 0:
         raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {value!r}")
+    return int(value)
+
+
+def _whole(value: str) -> int:
+    if not value.isdigit() or int(value) >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2^63 - 1, not {value[:40]!r}")
     return int(value)
 
 
@@ -334,6 +338,8 @@ def _verify_server(parsed: argparse.Namespace) -> int:
         if ID.fullmatch(parsed.replay):
             from mock_server.verify.client.command import replay_finding
 
+            if parsed.url is not None:
+                raise UsageError(f"{parsed.replay} is a finding about a client; it is replayed without a URL")
             return replay_finding(parsed.replay, parsed.findings or FOLDER)
     from mock_server.verify.command import Options, verify_server
 

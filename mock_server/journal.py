@@ -6,12 +6,14 @@ real seconds, moments in virtual Unix seconds.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
+from mock_server.depth import depth_exceeds
 from mock_server.errors import Violation
 from mock_server.images import MIB
 from mock_server.redaction import safe_headers
@@ -130,10 +132,12 @@ def pairs(packed: bytes) -> list[tuple[bytes, bytes]]:
 def _shown_body(content: bytes, size: int) -> Any:
     """JSON where it is JSON, else its text; what is long by its beginning."""
     if size <= len(content):
-        try:
-            return orjson.loads(content) if content else None
-        except orjson.JSONDecodeError:
-            pass
+        if not content:
+            return None
+        with contextlib.suppress(orjson.JSONDecodeError):
+            value = orjson.loads(content)
+            if not depth_exceeds(value):  # deeper, no answer could hold it
+                return value
     kept = content[:2000]
     text = kept.decode("utf-8", "replace")
     return text if size <= len(kept) else f"{text}… ({size} bytes)"

@@ -139,6 +139,22 @@ def leaves_a_process():
     gives_up()
 
 
+def leaves_a_daemon():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"], start_new_session=True)
+    gives_up()
+
+
+def closes_its_output():
+    ready()
+    os.close(1)
+    sys.stdin.read()
+
+
+def tells_its_key_and_dies():
+    hello, _ = ready()
+    sys.exit(f"cannot call with {hello['api_key']}")
+
+
 def does_not_end():
     hello = read()
     say(type="ready", protocol=1)

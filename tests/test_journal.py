@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import pytest
 
 from mock_server import MockServer
-from mock_server.clock import stopwatch
 from mock_server.errors import Mistake, Violation
 from mock_server.journal import Exchange, Journal
 from mock_server.redaction import masked, safe_headers, safe_json, safe_text
@@ -215,6 +215,6 @@ def test_what_is_masked_can_still_be_told_apart():
 
 @pytest.mark.parametrize("text", ["?" + "key" * 200_000 + " =", "://a:b" * 100_000 + " =", "?a=" * 200_000])
 def test_no_text_takes_long_to_make_safe(text):
-    began = stopwatch()
+    began = time.thread_time()
     safe_text(text)
-    assert stopwatch() - began < 5  # a quadratic search takes minutes
+    assert time.thread_time() - began < 5  # a quadratic search takes minutes

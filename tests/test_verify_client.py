@@ -91,17 +91,8 @@ def _endless(kit):
     return Endless(kit)
 
 
-def _wrong_return(kit):
-    class Returns(Reference):
-        def run(self, intent, deadline):
-            return {"said": "completed"}
-
-    return Returns(kit)
-
-
-@pytest.mark.parametrize(("make", "property_id"), [(_endless, "W14"), (_wrong_return, "A04")])
-def test_a_client_that_misbehaves_altogether_is_a_finding_and_no_hang(make, property_id):
-    assert property_id in _verified(make, 3, shrink=False).shown
+def test_a_client_that_never_ends_is_a_finding_and_no_hang():
+    assert "W14" in _verified(_endless, 3, shrink=False).shown
 
 
 @pytest.mark.parametrize("profile", ["strict", "polite"])

@@ -77,7 +77,7 @@ def test_a_command_line_is_a_client_too():
     report = verified(CURL, 30, shrink=False)
     assert report.runs == 30
     # curl alone tries nothing again, and v1.5's 503 looks like a task that failed
-    assert set(report.shown) == {"A05", "A06", "A13", "A14", "A23", "W07", "W13"}
+    assert set(report.shown) == {"A05", "A06", "A13", "A23", "W07", "W13"}
     assert report.exercised["A08"] > report.wrong["A08"] == 0
 
 
@@ -91,13 +91,17 @@ WAYS = {
     "says_what_is_no_message": ("X01", "which is no outcome: "),
     "answers_another_run": ("X01", "it says the outcome of run 8 during run 1"),
     "never_reads": ("W14", "it hangs"),
-    "never_stops_calling": ("W14", "it made more than 1000 calls and pauses, and had not ended"),
+    "never_stops_calling": ("W14", "it made more than 1000 calls, and had not ended"),
+    "closes_its_output": ("A04", "it closed its standard output, and goes on"),
     "leaves_a_process": ("X02", "it ended, and something that it had started goes on"),
+    "leaves_a_daemon": ("X02", "it ended, and something that it had started goes on"),
     "does_not_end": ("X02", "it had not ended 0.4 s after its input did"),
     "tells_its_key": ("A21", "the API key is in what it wrote to its standard error"),
+    "tells_its_key_and_dies": ("A21", "the API key is in what it wrote to its standard error"),
 }
 #: What else follows from saying "gave_up" to everything, or from dying.
 _FOLLOWS = {"A05", "A06", "A14", "W21"}
+_FOLLOWS_OF = {"tells_its_key_and_dies": {"A04", "A16"}}
 
 
 def program(way):
@@ -110,7 +114,7 @@ def test_a_program_that_misbehaves_costs_one_clear_finding_and_does_not_hang_the
     began = stopwatch()
     report = verified(program(way), 40, Terms(patience=0.4), shrink=False)
     assert stopwatch() - began < 30
-    assert set(report.shown) - _FOLLOWS == {property_id}
+    assert set(report.shown) - _FOLLOWS - _FOLLOWS_OF.get(way, set()) == {property_id}
     assert says in report.shown[property_id].fault.says
     assert not report.clean
 
@@ -137,14 +141,49 @@ def test_a_program_that_is_never_ready_is_told_so(way):
 
 def test_a_program_that_cannot_go_on_is_no_clean_one(capsys, tmp_path):
     command = ["verify", "client", "--findings", str(tmp_path), "--", *program("crashes_at_once")]
-    assert main(command) == 1
-    assert "stopped: " in capsys.readouterr().out
+    assert main(command) == 2
+    assert "never was ready: it ended with exit status 1: no such thing" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["--", "no-such-program"], [], ["--time", "real", "json:loads"]])
-def test_what_cannot_be_started_costs_one_line(command, capsys):
-    assert main(["verify", "client", *command]) == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+MISTAKES = {
+    ("--", "no-such-program"): "no-such-program is no program that can be run",
+    ("my_adapter",): "an adapter in Python is named as MODULE:NAME, such as my_adapter:Adapter",
+    ("my_adapter.py:Adapter",): "my_adapter.py is a file; name the module: my_adapter:Adapter",
+    ("--", "README.md"): "README.md is not executable; start it with its interpreter",
+    (): "name an adapter as MODULE:NAME, or a command after --",
+    ("--time", "real", "json:loads"): "--time real is for commands",
+    ("--scale", "5", "json:loads"): "--scale is for --time real",
+    ("json:loads",): "the adapter cannot be made: TypeError: the JSON object must be str",
+    ("--findings", "/proc/none", "json:loads"): "--findings /proc/none is no folder to write to",
+    ("--html", "/no/such/page.html", "json:loads"): "--html /no/such/page.html cannot be written: no such folder",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_in_the_call_costs_one_line(command, capsys, tmp_path):
+    kept = () if "--findings" in command else ("--findings", str(tmp_path))
+    assert main(["verify", "client", *kept, *command]) == 2
+    said = capsys.readouterr().err.strip()
+    assert MISTAKES[command] in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_finding_about_the_end_of_a_program_is_replayed_to_its_end(tmp_path, capsys):
+    folder = str(tmp_path)
+    command = ["--scripts", "3", "--patience", "0.4", "--findings", folder, "--", *program("leaves_a_process")]
+    assert main(["verify", "client", *command]) == 1
+    (kept,) = tmp_path.glob("X02-*.json")
+    capsys.readouterr()
+    assert main(["verify", "replay", kept.stem, "--findings", folder]) == 1
+    assert "something that it had started goes on" in capsys.readouterr().out
+
+
+def test_an_unknown_finding_is_told_which_there_are(tmp_path, capsys):
+    (tmp_path / "A08-b39cd7.json").write_text("{}")
+    assert main(["verify", "replay", "A08-xxxxxx", "--findings", str(tmp_path)]) == 2
+    assert "there are A08-b39cd7" in capsys.readouterr().err
+    assert main(["verify", "replay", "A08-b39cd7", "http://127.0.0.1:1", "--findings", str(tmp_path)]) == 2
+    assert "without a URL" in capsys.readouterr().err
 
 
 def test_a_finding_is_kept_and_can_be_replayed(tmp_path, capsys):
@@ -258,8 +297,8 @@ def test_what_the_documentation_shows_of_the_protocol_is_valid():
 
 
 def test_a_template_is_filled_word_by_word():
-    options = command_line.options_of(["--submit", "x --prompt {params}", "--poll", "y {id}"])
+    options = command_line.options_of(["--submit", "curl --prompt {params}", "--poll", "curl {id}"])
     words = shlex.split(options.submit)
-    assert words == ["x", "--prompt", "{params}"]
+    assert words == ["curl", "--prompt", "{params}"]
     assert list(command_line.values({"a": [{"b": 1}, {"b": 2}, {}]}, "a.*.b")) == [1, 2]
     assert command_line.first_text({"error": {"code": "007"}}, "status.code|error.code") == "007"

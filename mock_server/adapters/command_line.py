@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
+import shutil
 import subprocess  # noqa: S404 - running the user's own commands is what this is for
 import sys
 import uuid
@@ -24,6 +26,7 @@ from mock_server.adapters.stdio import serve
 from mock_server.verify.client.kit import Intent, Kit, Outcome
 
 PLACEHOLDERS = ("model", "params", "body", "external_id", "id", "base_url", "api_key", "callback_url")
+_PLACEHOLDER = re.compile(r"(?<![%$])\{([a-z_]+)\}")
 
 
 def values(answer: Any, path: str) -> Iterator[Any]:
@@ -104,9 +107,21 @@ class CommandLine:
 
 
 def _filled_in(word: str, filled: Mapping[str, str]) -> str:
-    for name in PLACEHOLDERS:
-        word = word.replace(f"{{{name}}}", filled.get(name, f"{{{name}}}"))
-    return word
+    return _PLACEHOLDER.sub(lambda found: filled.get(found[1], found[0]), word)
+
+
+def _template(value: str) -> str:
+    """A template whose program is there and whose placeholders are known."""
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}: {value!r}") from None
+    if not words or ("{" not in words[0] and shutil.which(words[0]) is None):
+        raise argparse.ArgumentTypeError(f"there is no program {words[0] if words else value!r}")
+    for name in _PLACEHOLDER.findall(value):
+        if name not in PLACEHOLDERS:
+            raise argparse.ArgumentTypeError(f"{{{name}}} is no placeholder; they are {', '.join(PLACEHOLDERS)}")
+    return value
 
 
 def options_of(arguments: list[str]) -> argparse.Namespace:
@@ -114,11 +129,16 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m mock_server.adapters.command_line",
         description="An adapter for a command line. Placeholders: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS),
-        epilog="KIRIN_BASE_URL and KIRIN_API_KEY are in the environment of both commands.",
+        epilog="KIRIN_BASE_URL and KIRIN_API_KEY are in the environment of both commands. Placeholders need no quotes "
+        "of their own. A PATH leads into what a command prints: names with dots between them, * for each of a list, | "
+        "between two paths of which the first that leads anywhere counts. Nothing is tried again, and no HTTP status "
+        "is seen: what the commands print is all there is.",
         allow_abbrev=False,
     )
-    parser.add_argument("--submit", metavar="TEMPLATE", required=True, help="the command that submits")
-    parser.add_argument("--poll", metavar="TEMPLATE", required=True, help="the command that asks how {id} stands")
+    parser.add_argument("--submit", metavar="TEMPLATE", type=_template, required=True, help="the command that submits")
+    parser.add_argument(
+        "--poll", metavar="TEMPLATE", type=_template, required=True, help="the command that asks how {id} stands"
+    )
     parser.add_argument("--every", metavar="SECONDS", type=float, default=5.0, help="pause between polls; default 5")
     defaults = {
         "id": "id",
@@ -129,7 +149,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
         "message": "error.error_message|error.message|status.message",
     }
     for name, path in defaults.items():
-        parser.add_argument(f"--{name}", metavar="PATH", default=path, help=f"where it stands; default {path}")
+        parser.add_argument(f"--{name}", metavar="PATH", default=path, help=f"where {name} stands; default {path}")
     for word in ("completed", "failed"):
         parser.add_argument(f"--{word}", metavar="WORD", default=word, help=f"the status that means it; default {word}")
     return parser.parse_args(arguments)

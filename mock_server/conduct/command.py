@@ -23,6 +23,8 @@ from mock_server.errors import UsageError
 def verify_traffic(file: str, profile: str, outputs: Mapping[str, str]) -> int:
     """0 when nothing is held against the client, 1 otherwise, and when there was nothing to judge."""
     limits = profile_of(profile)
+    for form, name in outputs.items():
+        require_writable(name, f"--{form}")
     traffics = _read(file)
     observer = Observer({model: Judge(endpoint) for model, endpoint in discover().items()}, limits)
     verdicts = {label: observer.judge(traffic) for label, traffic in traffics.items()}
@@ -35,6 +37,13 @@ def verify_traffic(file: str, profile: str, outputs: Mapping[str, str]) -> int:
     if not any(traffic.calls for traffic in traffics.values()):
         print(f"{file} has no calls of this API", file=sys.stderr)
     return 0 if made.clean else 1
+
+
+def require_writable(name: str, flag: str) -> None:
+    """Raise UsageError if no report can be written there."""
+    path = Path(name)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UsageError(f"{flag} {name} cannot be written: {'it is a folder' if path.is_dir() else 'no such folder'}")
 
 
 def write(name: str, content: bytes, flag: str) -> None:

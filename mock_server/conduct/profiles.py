@@ -37,7 +37,7 @@ def _read(path: Path) -> Thresholds:
     if not isinstance(value, dict):
         raise UsageError(f"--profile {path} is to have thresholds: {', '.join(known)}")
     base = value.pop("base", "default")
-    if base not in PROFILES:
+    if not isinstance(base, str) or base not in PROFILES:
         raise UsageError(f"--profile {path}: base is {', '.join(PROFILES)}, not {shown(base)}")
     for name, given in value.items():
         _require(path, name, given, known)

@@ -101,7 +101,7 @@ PROPERTIES: dict[str, Property] = {
             "RFC 9110, 15.6; common practice",
             "should",
             "while True: try: return get(url) except Exception: continue",
-            "sleep(min(2 ** attempt, 30))",
+            "sleep(min(2 ** (attempt + 1), 30))",
         ),
         Property(
             "W09",
@@ -146,7 +146,7 @@ PROPERTIES: dict[str, Property] = {
             "common practice",
             "should",
             "while True: try: return get(url) except Exception: sleep(5)",
-            "if failures > 8: raise",
+            "if failures >= 5: raise",
         ),
         Property(
             "W15",

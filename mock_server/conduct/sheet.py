@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -12,6 +13,7 @@ from mock_server.conduct.properties import Property
 
 State = Literal["wrong", "held", "not exercised"]
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _MARKS: dict[State, str] = {"wrong": "WRONG", "held": "ok", "not exercised": "-"}
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:66rem;margin:2rem auto;padding:0 1rem;color:#1d2433;background:#fff}
@@ -80,12 +82,12 @@ def text(sheet: Sheet) -> Iterator[str]:
         yield f"{_MARKS[row.state]:7}{one.id}  {one.name:24}{row.exercised:6}  {one.says}"
     for row in sheet.wrong:
         yield ""
-        yield from section(row)
+        yield from map(printable, section(row))
     yield ""
     if sheet.met:
         yield from _met(sheet)
         yield ""
-    yield from sheet.notes
+    yield from map(printable, sheet.notes)
     yield sheet.summary
 
 
@@ -99,6 +101,11 @@ def section(row: Row) -> Iterator[str]:
     yield f"    wrong     {one.wrong}"
     yield f"    right     {one.right}"
     yield f"    more      docs/properties/{one.id}.md"
+
+
+def printable(said: str) -> str:
+    """Freed of what would make a terminal do something."""
+    return _CONTROL.sub("?", said)
 
 
 def _met(sheet: Sheet) -> Iterator[str]:
@@ -131,7 +138,7 @@ def html(sheet: Sheet) -> str:
 
 def _html_section(row: Row) -> str:
     one = row.about
-    told = "".join("<pre>{}</pre>".format(escape("\n".join(lines))) for lines in row.told)
+    told = "".join("<pre>{}</pre>".format(escape(printable("\n".join(lines)))) for lines in row.told)
     return (
         f'<h2 class="wrong">{one.id} {escape(one.name)}</h2><p>{escape(one.says)} ({one.severity}; rests on '
         f"{escape(one.rests_on)})</p>{told}<p>Wrong:</p><pre>{escape(one.wrong)}</pre>"

@@ -13,6 +13,8 @@ from mock_server.conduct.traffic import Seen, Told, Traffic
 from mock_server.journal import Exchange, pairs
 from mock_server.task import Delivery
 
+#: A history has no calls without a key, and bodies as they were understood, not as they were written.
+NOT_IN_A_HISTORY = ("W01", "W03")
 _OUR_PATHS = ("/model/v1/", "/media/", "/api/v1/")
 
 
@@ -73,7 +75,7 @@ def of_history(history: Mapping[str, Any]) -> dict[str, Traffic]:
             if one["world"] == label
             for attempt in one["attempts"]
         ]
-        found[label] = Traffic.of(calls, told)
+        found[label] = Traffic.of(calls, told, NOT_IN_A_HISTORY)
     return found
 
 
@@ -111,7 +113,7 @@ def of_har(har: Mapping[str, Any]) -> Traffic:
 def _of_entry(number: int, entry: Mapping[str, Any]) -> Seen:
     request, response = entry["request"], entry["response"]
     began = _moment(entry["startedDateTime"])
-    text = request.get("postData", {}).get("text", "")
+    text = (request.get("postData") or {}).get("text") or ""
     return Seen(
         number=number,
         at=began,
@@ -119,11 +121,11 @@ def _of_entry(number: int, entry: Mapping[str, Any]) -> Seen:
         path=_path(request["url"]),
         headers=_headers(request["headers"]),
         body=text.encode(),
-        status=response["status"] or None,
-        answer=_content(response.get("content", {})),
+        status=int(response["status"]) or None,
+        answer=_content(response.get("content") or {}),
         answer_headers=_headers(response["headers"]),
-        ended_at=began + max(float(entry.get("time", 0)), 0.0) / 1000,
-        whole=bool(text) or not request.get("bodySize", 0) > 0,
+        ended_at=began + max(float(entry.get("time") or 0), 0.0) / 1000,
+        whole=bool(text) or not (request.get("bodySize") or 0) > 0,
     )
 
 

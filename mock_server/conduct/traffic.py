@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 import orjson
 
+from mock_server.depth import depth_exceeds
+
 Kind = Literal["submit", "poll", "result", "cancel", "media", "other"]
 
 _TASK = "/model/v1/generation/task/"
@@ -88,6 +90,12 @@ class Seen:
         found = _json(self.answer)
         return found if isinstance(found, dict) else {}
 
+    @property
+    def codes(self) -> set[str]:
+        """The error codes that the answer tells, as text."""
+        parts = [part for name in ("error", "status") if isinstance(part := self.told.get(name), dict)]
+        return {str(part[name]) for part in parts for name in ("code", "error_code") if name in part}
+
     @cached_property
     def model(self) -> str | None:
         """The model a submit names."""
@@ -154,7 +162,7 @@ class Seen:
         given = self.answer_headers.get("retry-after")
         if given is None or self.status not in {429, 503}:
             return None
-        if given.strip().isdigit():
+        if re.fullmatch(r"\s*[0-9]{1,9}\s*", given, re.ASCII):
             return self.over_at + float(given)
         try:
             return parsedate_to_datetime(given).timestamp()
@@ -181,19 +189,24 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """All that one client did, in order."""
+    """All that one client did, in order. ``blind`` are the properties that it says nothing about, because of how it was
+    recorded.
+    """
 
     calls: list[Seen]
     callbacks: list[Told]
+    blind: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, calls: Iterable[Seen], callbacks: Iterable[Told] = ()) -> Traffic:
+    def of(cls, calls: Iterable[Seen], callbacks: Iterable[Told] = (), blind: Iterable[str] = ()) -> Traffic:
         """Traffic in the order of time."""
-        return cls(list(calls), sorted(callbacks, key=lambda one: one.at))
+        return cls(list(calls), sorted(callbacks, key=lambda one: one.at), frozenset(blind))
 
 
 def _json(content: bytes) -> Any:
+    """What it says; None where it is no JSON, or deeper than any that is asked for."""
     try:
-        return orjson.loads(content) if content else None
+        value = orjson.loads(content) if content else None
     except orjson.JSONDecodeError:
         return None
+    return None if depth_exceeds(value) else value

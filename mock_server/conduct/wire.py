@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -32,7 +32,10 @@ class Observer:
         verdict = Verdict()
         for rule in _RULES:
             rule(self, traffic, verdict)
+        verdict.faults = [fault for fault in verdict.faults if fault.property.id not in traffic.blind]
         verdict.faults.sort(key=lambda fault: (fault.at, fault.property.id))
+        for property_id in traffic.blind:
+            verdict.exercised.pop(property_id, None)
         return verdict
 
     def key(self, traffic: Traffic, verdict: Verdict) -> None:
@@ -106,16 +109,19 @@ class Observer:
             if not before.retriable:
                 continue
             waited = again.at - before.over_at
+            slack = self._limits.slack
             if before.retry_after is not None:
-                verdict.saw("W07")
-                if again.at < before.retry_after - self._limits.slack:
-                    asked = before.retry_after - before.over_at
+                asked = before.retry_after - before.over_at
+                if asked > slack:
+                    verdict.saw("W07")
+                if again.at < before.retry_after - slack:
                     said = f"{_named(again)} comes {waited:.3g} s after a {before.status} that asked for {asked:.3g} s"
                     verdict.blame("W07", said, again.at, before.number, again.number)
-            elif before.lost:
+            elif before.lost and self._limits.retry_gap > slack:
                 verdict.saw("W08")
-                if waited < self._limits.retry_gap - self._limits.slack:
-                    said = f"{_named(again)} comes {waited:.3g} s after one whose answer was {_how(before)}"
+                if waited < self._limits.retry_gap - slack:
+                    said = f"{_named(again)} comes {waited:.3g} s after one whose answer was {_how(before)}; "
+                    said += f"{self._limits.retry_gap:g} s is the least"
                     verdict.blame("W08", said, again.at, before.number, again.number)
 
     def polling(self, traffic: Traffic, verdict: Verdict) -> None:
@@ -129,10 +135,11 @@ class Observer:
                     since = again.at - before.at
                     said = f"{again.about} is polled again {since:.3g} s after it was {before.told['status']}"
                     verdict.blame("W11", said, again.at, before.number, again.number)
-                elif not before.retriable:
+                elif not before.retriable and self._limits.poll_gap > self._limits.slack:
                     verdict.saw("W09")
                     if again.at - before.over_at < self._limits.poll_gap - self._limits.slack:
-                        said = f"{again.about} is polled again after {again.at - before.over_at:.3g} s"
+                        said = f"{again.about} is polled again after {again.at - before.over_at:.3g} s; "
+                        said += f"{self._limits.poll_gap:g} s is the least"
                         verdict.blame("W09", said, again.at, before.number, again.number)
             if polls and polls[-1].final:
                 verdict.saw("W11")
@@ -141,7 +148,7 @@ class Observer:
         """W10, for calls that change something: a question may have another answer later."""
         refused: dict[Any, Seen] = {}
         for call in traffic.calls:
-            if call.kind not in {"submit", "cancel"}:
+            if call.kind not in {"submit", "cancel"} or not call.whole:
                 continue
             asks = call.intent if call.params else call.body
             what = (call.method, call.path, asks, call.headers.get("authorization"))
@@ -170,6 +177,8 @@ class Observer:
         """W13."""
         run: dict[Any, int] = defaultdict(int)
         for call in traffic.calls:
+            if not call.whole:
+                continue
             what = (call.kind, call.about, call.intent if call.kind == "submit" else None)
             if not call.retriable:
                 run[what] = 0
@@ -178,7 +187,8 @@ class Observer:
             if run[what] == 2:
                 verdict.saw("W13")
             if run[what] == self._limits.most_failures + 1:
-                said = f"{_named(call)} has failed {run[what]} times in a row and is still tried"
+                said = f"{_named(call)} has failed {run[what]} times in a row and is still tried; "
+                said += f"{self._limits.most_failures} are the most"
                 verdict.blame("W13", said, call.at, call.number)
 
     def bad_news(self, traffic: Traffic, verdict: Verdict) -> None:
@@ -269,6 +279,8 @@ def _tries(traffic: Traffic) -> Iterator[list[Seen]]:
     """
     open_: dict[bytes, list[Seen]] = {}
     for call in _of(traffic, "submit"):
+        if not call.whole:
+            continue  # what it asks for, and under which id, is not known
         tries = open_.setdefault(call.intent, [])
         if tries and not tries[-1].lost and not (len(tries) > 1 and tries[-1].status == CONFLICT):
             yield tries
@@ -281,7 +293,7 @@ def _repeats(traffic: Traffic) -> Iterator[tuple[Seen, Seen]]:
     """Each call and the next one like it: the same submit, or the same question about the same task."""
     last: dict[Any, Seen] = {}
     for call in traffic.calls:
-        if call.kind == "other":
+        if call.kind == "other" or not call.whole:
             continue
         what = (call.kind, call.intent if call.kind == "submit" else call.about)
         if what in last:
@@ -306,8 +318,8 @@ def _not_json(body: bytes) -> str | None:
     twice: list[str] = []
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in found]
-        twice.extend(name for name in set(names) if names.count(name) > 1)
+        counted = Counter(name for name, _ in found)
+        twice.extend(name for name, count in counted.items() if count > 1)
         return dict(found)
 
     def constant(name: str) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from mock_server.conduct.command import write
+from mock_server.conduct.command import require_writable, write
 from mock_server.conduct.profiles import profile_of
 from mock_server.conduct.properties import Thresholds
-from mock_server.conduct.sheet import Row, Sheet, badge, html, junit, text
+from mock_server.conduct.sheet import Row, Sheet, badge, html, junit, printable, text
 from mock_server.endpoints import discover
 from mock_server.errors import UsageError
 from mock_server.redaction import safe_text
 from mock_server.verify.client.external import External, Terms
-from mock_server.verify.client.findings import FOLDER, Client, Finding, keep, kept
+from mock_server.verify.client.findings import FOLDER, Client, Finding, keep, kept, require_room
 from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.loading import load
 from mock_server.verify.client.properties import ALL, EVERY
@@ -26,6 +28,8 @@ from mock_server.verify.client.story import story
 
 #: What real time is inexact by, in real seconds.
 REAL_SLACK = 0.05
+#: How much faster real time goes, unless told.
+SCALE = 60.0
 MOST_NAMED = 6
 
 
@@ -44,7 +48,12 @@ class Options:
 def verify_client(options: Options) -> int:
     """0 when nothing is held against the client, 1 otherwise."""
     limits = _limits(profile_of(options.profile), options.client)
+    require_room(options.findings)
+    for form, name in options.outputs.items():
+        require_writable(name, f"--{form}")
     report = run(options.client, limits, options.seed, options.scripts)
+    if report.stopped is not None and not report.runs:
+        raise UsageError(report.stopped)
     kept_as = {
         property_id: _finding(property_id, shown, options, limits) for property_id, shown in report.shown.items()
     }
@@ -72,10 +81,18 @@ def run(client: Client, limits: Thresholds, seed: int, scripts: int) -> Report:
 def session_of(client: Client) -> Session:
     """What plays scripts with a client. Raises UsageError."""
     if client.adapter is not None:
-        return InProcess(load(client.adapter))
-    if shutil.which(client.command[0]) is None:
-        raise UsageError(f"{client.command[0]} is no program that can be run")
-    return External(client.command, Terms(client.time == "virtual", client.scale, client.patience))
+        return InProcess(load(client.adapter, client.folder), client.patience)
+    _require_program(client.command[0])
+    return External(client.command, Terms(client.time == "virtual", client.scale, client.patience), client.folder)
+
+
+def _require_program(name: str) -> None:
+    if shutil.which(name) is not None:
+        return
+    if Path(name).is_file():
+        raise UsageError(f"{name} is not executable; start it with its interpreter, such as -- python {name}")
+    adapter = f"; an adapter in Python is named as MODULE:NAME, such as {name}:Adapter" if name.isidentifier() else ""
+    raise UsageError(f"{name} is no program that can be run{adapter}")
 
 
 def _limits(limits: Thresholds, client: Client) -> Thresholds:
@@ -95,16 +112,17 @@ def replay_finding(finding_id: str, folder: str) -> int:
     try:
         ran, verdict = harness.run(finding.script)
     except Broken as broken:
-        print(broken)
-        return 1
+        raise UsageError(str(broken)) from None
     finally:
         harness.close(report)
-    faults = verdict.of(finding.about)
+    complaints = [says for about, says in harness.complaints.items() if about == finding.about]
+    faults = [*(fault.says for fault in verdict.of(finding.about)), *complaints]
     one = EVERY[finding.about]
     print(f"{one.id} {one.name} ({one.severity}): {one.says}")
+    print(f"    client    {finding.client.adapter or shlex.join(finding.client.command)}")
     for line in (*finding.script.told(), *story(ran)):
-        print(f"    {line}")
-    said = "; ".join(dict.fromkeys(safe_text(fault.says) for fault in faults))
+        print(f"    {printable(line)}")
+    said = "; ".join(dict.fromkeys(printable(safe_text(says)) for says in faults))
     print(f"    {'wrong     ' + said if faults else 'it holds in this script now'}")
     return 1 if faults else 0
 
@@ -118,6 +136,8 @@ def sheet_of(report: Report, kept_as: Mapping[str, str], folder: str) -> Sheet:
     ]
     ends = ", ".join(f"{count} {name}" for name, count in sorted(report.met.scripts.items()))
     notes = [f"{report.runs} scripts in {report.elapsed:.1f} s: {ends}"]
+    if report.runs and not report.met.seen:
+        notes.append("no call ever came: does the client use kit.transport, or base_url?")
     if report.stopped is not None:
         notes.append(f"stopped: {report.stopped}")
     return Sheet("What the client makes of the platform", rows, notes, list(_met(report)))
@@ -182,12 +202,15 @@ def as_json(sheet: Sheet, report: Report, kept_as: Mapping[str, Finding]) -> dic
     }
 
 
-def client_of(adapter: Sequence[str], time: str, scale: float, patience: float) -> Client:
+def client_of(adapter: Sequence[str], time: str, scale: float | None, patience: float) -> Client:
     """The client that a command line names: MODULE:NAME, or a command after ``--``."""
+    folder = str(Path.cwd())
+    if scale is not None and time != "real":
+        raise UsageError("--scale is for --time real: virtual time does not wait")
     if not adapter:
         raise UsageError("name an adapter as MODULE:NAME, or a command after --")
     if len(adapter) == 1 and ":" in adapter[0] and shutil.which(adapter[0]) is None:
         if time != "virtual":
             raise UsageError("--time real is for commands: in process, time is virtual")
-        return Client(adapter=adapter[0])
-    return Client(None, tuple(adapter), time, scale if time == "real" else 1.0, patience)
+        return Client(adapter=adapter[0], patience=patience, folder=folder)
+    return Client(None, tuple(adapter), time, (scale or SCALE) if time == "real" else 1.0, patience, folder)

@@ -6,6 +6,7 @@ docs/adapters.md has the protocol, contracts/adapter.schema.json its messages.
 from __future__ import annotations
 
 import base64
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from mock_server.resources import resource
 from mock_server.verify.client.door import Door
 from mock_server.verify.client.judge import Played
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.pipes import Pipes
+from mock_server.verify.client.pipes import LEFT, Pipes
 from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.scripts import Script
@@ -58,8 +59,9 @@ class Misbehaved(Exception):
 class External:
     """Plays scripts with one program, which it starts when it is needed."""
 
-    def __init__(self, command: Sequence[str], terms: Terms) -> None:
+    def __init__(self, command: Sequence[str], terms: Terms, folder: str = ".") -> None:
         self._command = command
+        self._folder = folder
         self._terms = terms
         self._door = Door()
         self._valid = _validators()
@@ -109,7 +111,10 @@ class External:
     def _give_up(self, error: Misbehaved, played: Played) -> None:
         """End a program that misbehaved, and start no other if it was one too many."""
         if self._pipes is not None:
-            self._pipes.kill()
+            if not self._pipes.kill():
+                self._blamed.setdefault("X02", LEFT)
+            if self._pipes.said_word:
+                played.leak = ERRORS
             self._pipes = None
         played.slow = error.property_id == "W14"
         self._failed += MOST_STARTS // MOST_SLOW if played.slow else 1
@@ -118,7 +123,7 @@ class External:
     def _start(self) -> None:
         """Start the program, and let it say that it is ready. Raises Broken."""
         try:
-            self._pipes = Pipes(self._command, KEY)
+            self._pipes = Pipes(self._command, KEY, self._folder)
         except OSError as error:
             raise Broken(f"{self._command[0]} cannot be started: {error.strerror or error}") from None
         try:
@@ -141,7 +146,7 @@ class External:
     def _never_ready(self, why: str) -> Broken:
         self._running().kill()
         self._pipes = None
-        return Broken(f"{' '.join(self._command)} never was ready: {why}")
+        return Broken(f"{shlex.join(self._command)} never was ready: {why}")
 
     @property
     def terms(self) -> Terms:
@@ -160,9 +165,10 @@ class External:
     def send(self, **message: Any) -> None:
         """Send a message. Raises Misbehaved."""
         pipes = self._running()
-        if not pipes.write(orjson.dumps(message) + b"\n", self._terms.patience):
-            if pipes.read(0.0) == "ended":
-                raise Misbehaved("A04", pipes.last_words())
+        written = pipes.write(orjson.dumps(message) + b"\n", self._terms.patience)
+        if written == "gone":
+            raise Misbehaved("A04", pipes.last_words())
+        if written == "late":
             raise Misbehaved("W14", f"it did not read its input for {self._terms.patience:g} s")
 
     def receive(self, types: set[str], timeout: float) -> dict[str, Any]:
@@ -250,7 +256,7 @@ class _Talk:
     def _heard(self, message: dict[str, Any]) -> dict[str, Any]:
         self._spoke_at = stopwatch()
         if self._played.outcome is None:
-            self._counted.count()
+            self._counted.count("pauses" if message["type"] == "sleep" else "calls")
         return message
 
     def _until_due(self) -> float:

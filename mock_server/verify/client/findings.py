@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,22 +14,27 @@ import orjson
 
 from mock_server.conduct.properties import Thresholds
 from mock_server.errors import UsageError
+from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.scripts import Script
 
 FOLDER = ".kirin-mock/findings"
-ID = re.compile(r"[WAX][0-9]{2}-[0-9a-f]{6}")
+#: What is meant for the id of one.
+ID = re.compile(r"[WAX][0-9]{2}-.*")
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How the client was reached: ``adapter`` as MODULE:NAME, or ``command`` and its terms of time."""
+    """How the client was reached: ``adapter`` as MODULE:NAME, or ``command`` and its terms of time; from which
+    ``folder``.
+    """
 
     adapter: str | None = None
     command: Sequence[str] = ()
     time: str = "virtual"
     scale: float = 1.0
     patience: float = 10.0
+    folder: str = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,20 @@ class Finding:
 
     @property
     def id(self) -> str:
-        """Its name, which stays the same for the same property and script."""
-        told = orjson.dumps(self.script.as_json(), option=orjson.OPT_SORT_KEYS)
+        """Its name, which stays the same for the same property, client and script."""
+        client = {**asdict(self.client), "folder": None}
+        told = orjson.dumps([client, self.script.as_json()], option=orjson.OPT_SORT_KEYS)
         return f"{self.about}-{hashlib.blake2b(told, digest_size=3).hexdigest()}"
+
+
+def require_room(folder: str) -> None:
+    """Raise UsageError if no findings could be kept there."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"--findings {folder} is no folder to write to: {error.strerror or error}") from None
 
 
 def keep(finding: Finding, folder: str) -> Path:
@@ -72,11 +89,13 @@ def keep(finding: Finding, folder: str) -> Path:
 
 def kept(finding_id: str, folder: str) -> Finding:
     """A finding that was kept. Raises UsageError."""
-    path = Path(folder) / f"{finding_id}.json"
+    path = Path(folder) / f"{Path(finding_id).name}.json"
     try:
         value: dict[str, Any] = orjson.loads(path.read_bytes())
         if value["format"] != FORMAT:
             raise UsageError(f"{path} is of format {value['format']}; this version reads {FORMAT}")
+        if value["property"] not in EVERY:
+            raise UsageError(f"{path} is about {value['property']!r}, which is no property")
         return Finding(
             value["property"],
             value["says"],

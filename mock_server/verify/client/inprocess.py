@@ -7,31 +7,50 @@ import contextlib
 import inspect
 import io
 import logging
+import sysconfig
+import traceback
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from mock_server.clock import stopwatch
 from mock_server.verify.client.door import Door
+from mock_server.verify.client.hand import Hand
 from mock_server.verify.client.judge import Played
-from mock_server.verify.client.kit import Adapter, Kit, MakeAdapter, Outcome
+from mock_server.verify.client.kit import Adapter, Kit, MakeAdapter, Outcome, Unfit, checked
 from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Counted, Run
+from mock_server.verify.client.run import Broken
 from mock_server.verify.client.scripts import Script
+
+_STDLIB = sysconfig.get_path("stdlib")
+
+
+#: Real seconds between two looks at a client that is running, and how long one may call nothing and let no time pass.
+LOOK = 0.2
+PATIENCE = 10.0
+#: Real seconds that a client has to end in once it was told that it is not going to.
+TO_END = 1.0
 
 
 class Endless(BaseException):
-    """The client is not going to end; a BaseException, so that it cannot catch it."""
+    """The client is not going to end; a BaseException, so that it cannot catch it unless it catches all there is."""
 
 
 class InProcess:
     """Plays scripts with one client. ``make`` makes an adapter for each run."""
 
-    def __init__(self, make: MakeAdapter) -> None:
+    def __init__(self, make: MakeAdapter, patience: float = PATIENCE) -> None:
         self._make = make
+        self._patience = patience
         self._door: Door | None = None
+        self._hand = Hand()
+        weakref.finalize(self, self._hand.let_go)
 
     def close(self) -> None:
         """Let go of what was opened; without it that comes with the end of this object."""
+        self._hand.let_go()
         if self._door is not None:
             self._door.close()
 
@@ -41,28 +60,36 @@ class InProcess:
         return {}
 
     def play(self, script: Script, platform: Run) -> Played:
-        """Run one script."""
+        """Run one script. Raises Broken when the adapter is not as it is to be."""
         counted = Counted(platform, script.deadline, Endless)
-        played = Played()
-        kit = Kit(BASE_URL, KEY, CALLBACK_URL, SECRET, counted, lambda: self._open_door(counted, platform))
+        running = _Running(self._make, script, platform, counted)
+        running.kit = Kit(BASE_URL, KEY, CALLBACK_URL, SECRET, counted, lambda: self._open_door(counted, platform))
         with _watched(KEY) as leaks:
-            try:
-                adapter = self._make(kit)
-                receive = _listening(adapter, played)
-                played.receives = receive is not None
-                platform.listen(receive)
-                self._plan(script, platform, adapter, played)
-                played.outcome = self._said(
-                    adapter.run(script.intent_for(receives=played.receives), script.deadline), played
-                )
-                platform.conclude()
-            except Endless as endless:
-                played.blamed["W14"] = str(endless)
-            except Exception as error:  # noqa: BLE001 - whatever a client does wrong is a finding
-                played.crash = _told(error)
-        played.emitted = kit.emitted
+            self._hand.start(running.run)
+            while not self._hand.ended(LOOK):
+                why = self._why_it_hangs(counted)
+                if why is not None:
+                    self._hand = Hand()  # the client keeps the old one
+                    return Played(blamed={"W14": why}, receives=running.played.receives, slow=True, fatal=True)
+        if running.unfit is not None:
+            raise Broken(running.unfit)
+        played = running.played
+        if counted.endless is not None:
+            played.crash, played.blamed["W14"] = None, counted.endless
+        played.emitted = running.kit.emitted
         played.leak = _leak(KEY, leaks, played)
         return played
+
+    def _why_it_hangs(self, counted: Counted) -> str | None:
+        silent = stopwatch() - counted.called_at
+        if counted.endless is not None and stopwatch() - counted.ended_at > TO_END:
+            return f"{counted.endless}; it goes on, whatever it is told"
+        if silent > self._patience:
+            long = f"{self._patience:g} real seconds"
+            return (
+                f"it hangs: for {long} it has called nothing and let no time pass (kit.sleep and kit.now are its time)"
+            )
+        return None
 
     def _open_door(self, counted: Counted, platform: Run) -> str:
         platform.only_while_asleep()
@@ -72,15 +99,84 @@ class InProcess:
         self._door.lead_to(counted)
         return self._door.url
 
-    def _plan(self, script: Script, platform: Run, adapter: Adapter, played: Played) -> None:
+
+class _Running:
+    """One script with a client, in whichever thread."""
+
+    kit: Kit
+
+    def __init__(self, make: MakeAdapter, script: Script, platform: Run, counted: Counted) -> None:
+        self._make = make
+        self._script = script
+        self._platform = platform
+        self._counted = counted
+        self.played = Played()
+        #: What is not right about the adapter.
+        self.unfit: str | None = None
+
+    def run(self) -> None:
+        """All of it. Raises nothing."""
+        try:
+            self._run()
+        except Endless:
+            pass  # its Counted knows
+        except Unfit as unfit:
+            self.unfit = str(unfit)
+        except BaseException as error:  # noqa: BLE001 - whatever a client does wrong is a finding, sys.exit as well
+            self.played.crash = _told(error)
+
+    def _run(self) -> None:
+        script, platform, played = self._script, self._platform, self.played
+        adapter = self._made()
+        receive = self._listening(adapter)
+        played.receives = receive is not None
+        platform.listen(receive)
+        self._plan(adapter)
+        returned = adapter.run(script.intent_for(receives=played.receives), script.deadline)
+        played.outcome = self._said(returned)
+        platform.conclude()
+
+    def _made(self) -> Adapter:
+        try:
+            adapter = self._make(self.kit)
+        except Exception as error:  # noqa: BLE001 - no script has begun yet
+            raise Unfit(f"the adapter cannot be made: {_told(error)}") from None
+        if not callable(getattr(adapter, "run", None)):
+            raise Unfit(f"the adapter has no method run(intent, deadline): it is {type(adapter).__name__}")
+        return adapter
+
+    def _plan(self, adapter: Adapter) -> None:
+        script, platform = self._script, self._platform
         if script.forge_after is not None:
             platform.plan(script.forge_after, partial(platform.forge, script.forgery))
-        cancel: Callable[[], None] | None = getattr(adapter, "cancel", None)
+        cancel: Callable[[], Any] | None = getattr(adapter, "cancel", None)
         if script.cancel_after is not None and cancel is not None:
-            platform.plan(script.cancel_after, lambda: _cancel(cancel, platform, played))
+            platform.plan(script.cancel_after, lambda: self._cancel(cancel))
 
-    def _said(self, returned: Any, played: Played) -> Outcome:
-        """The outcome that a run returned. Raises TypeError when it is none."""
+    def _cancel(self, cancel: Callable[[], Any]) -> None:
+        if self.played.outcome is None:
+            self.played.cancelled_at = self._platform.now()
+            _require_plain(cancel(), "cancel")
+
+    def _listening(self, adapter: Any) -> Callable[[Mapping[str, str], bytes], int] | None:
+        """The client's receiver of callbacks, whose crash is a 500."""
+        receive = getattr(adapter, "on_callback", None)
+        if receive is None:
+            return None
+
+        def listening(headers: Mapping[str, str], body: bytes) -> int:
+            try:
+                status = receive(headers, body)
+                _require_plain(status, "on_callback")
+                return int(status)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+                self.played.callback_crash = _told(error)
+                return 500
+
+        return listening
+
+    def _said(self, returned: Any) -> Outcome:
+        """The outcome that a run returned. Raises Unfit when it is none."""
         if inspect.isawaitable(returned):
 
             async def waited() -> Any:
@@ -89,34 +185,18 @@ class InProcess:
             try:
                 returned = asyncio.run(waited())
             except asyncio.CancelledError:
-                if played.cancelled_at is None:
-                    raise TypeError("run was cancelled, and nobody had cancelled it") from None
+                if self.played.cancelled_at is None:
+                    raise RuntimeError("run was cancelled, and nobody had cancelled it") from None
                 returned = Outcome("cancelled")
-        if not isinstance(returned, Outcome):
-            raise TypeError(f"run returned {type(returned).__name__}, not an Outcome")
-        return returned
+        return checked(returned)
 
 
-def _cancel(cancel: Callable[[], None], platform: Run, played: Played) -> None:
-    if played.outcome is None:
-        played.cancelled_at = platform.now()
-        cancel()
-
-
-def _listening(adapter: Any, played: Played) -> Callable[[Mapping[str, str], bytes], int] | None:
-    """The client's receiver of callbacks, whose crash is a 500."""
-    receive = getattr(adapter, "on_callback", None)
-    if receive is None:
-        return None
-
-    def listening(headers: Mapping[str, str], body: bytes) -> int:
-        try:
-            return int(receive(headers, body))
-        except Exception as error:  # noqa: BLE001 - as above
-            played.callback_crash = _told(error)
-            return 500
-
-    return listening
+def _require_plain(returned: Any, name: str) -> None:
+    """Raise Unfit for what would have to be awaited: there is no loop here that is free to do it."""
+    if inspect.isawaitable(returned):
+        if inspect.iscoroutine(returned):
+            returned.close()
+        raise Unfit(f"{name} of the adapter is to be a plain function; it may start a task of the loop that runs")
 
 
 class _Listener(logging.Handler):
@@ -129,14 +209,15 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
-        if self.word in record.getMessage() or (record.exc_text is not None and self.word in record.exc_text):
-            self.heard.append(f"a log message of {record.name}")
+        with contextlib.suppress(Exception):  # what cannot be put together is told of by logging, and goes nowhere
+            if self.word in self.format(record):
+                self.heard.append(f"a log message of {record.name}")
 
 
 @contextlib.contextmanager
 def _watched(key: str) -> Iterator[list[str]]:
     """Look at all that is logged and printed meanwhile; what had the key in it comes into the list at the end."""
-    listener, printed, root = _Listener(key), io.StringIO(), logging.getLogger()
+    listener, printed, root = _Listener(key), io.TextIOWrapper(io.BytesIO(), "utf-8", "replace"), logging.getLogger()
     level, handlers = root.level, root.handlers
     root.handlers = [listener]  # what a client logs here is nobody else's concern
     root.setLevel(logging.DEBUG)
@@ -148,7 +229,8 @@ def _watched(key: str) -> Iterator[list[str]]:
         root.setLevel(level)
         root.handlers = handlers
         leaks += listener.heard[:1]
-        if key in printed.getvalue():
+        printed.flush()
+        if key.encode() in printed.buffer.getvalue():
             leaks.append("what it printed")
 
 
@@ -161,5 +243,15 @@ def _leak(key: str, leaks: Sequence[str], played: Played) -> str | None:
     return next(iter(leaks), None)
 
 
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}"
+def _told(error: BaseException) -> str:
+    """What it is, and where the client's own code was then."""
+    said = str(error).encode("utf-8", "backslashreplace").decode()[:200]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _foreign(frame.filename)]
+    where = f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}: {said}{where}" if said else f"{type(error).__name__}{where}"
+
+
+def _foreign(file: str) -> bool:
+    """Whether a file is of a library, or of this harness."""
+    parts = Path(file).parts
+    return file.startswith(("<", _STDLIB)) or "site-packages" in parts or "mock_server" in parts

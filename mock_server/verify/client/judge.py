@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mock_server.conduct.properties import Fault, Thresholds, Verdict
 from mock_server.conduct.traffic import Traffic
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.platform import FORGED, FORGED_URL, KEY
+from mock_server.verify.client.platform import CALLBACK_URL, FORGED, FORGED_URL, KEY
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.scripts import Script
 
@@ -39,7 +39,8 @@ class Played:
 @dataclass
 class Ran:
     """One run of a script: what the client said and did, and what there was. ``answers`` are the results of its tasks,
-    ``videos`` the digests of their videos, by the task's id.
+    ``videos`` the digests of their videos, by the task's id; ``heard`` is whether genuine
+    news of an end came to it, ``other_key`` whether it sent another key than its own.
     """
 
     script: Script
@@ -50,6 +51,7 @@ class Ran:
     answers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     videos: Mapping[str, Sequence[str]] = field(default_factory=dict)
     heard: bool = False
+    other_key: bool = False
 
 
 def judge(ran: Ran, limits: Thresholds, verdict: Verdict) -> None:
@@ -74,16 +76,9 @@ class _Judging:
         ran, played = self.ran, self.ran.played
         for property_id, says in played.blamed.items():
             self.check(property_id, holds=False, says=says)
-        if "A04" not in played.blamed:
-            self.check("A04", played.crash is None, f"the client crashed: {played.crash}")
-        if ran.traffic.callbacks and "A16" not in played.blamed:
-            crash = played.callback_crash
-            self.check("A16", crash is None, f"its receiver of callbacks crashed: {crash}")
-        if played.program and "X01" not in played.blamed:
-            self.check("X01", holds=True, says="")
-        in_urls = (f"the URL of a {call.kind}" for call in ran.traffic.calls if KEY in call.path)
-        leak = played.leak or next(in_urls, None)
-        self.check("A21", leak is None, f"the API key is in {leak}")
+        self._survived()
+        if ran.other_key:
+            self.check("W01", holds=False, says="a call carries another key than the one that was given")
         self._sent()
         late = ran.ended_at - ran.began_at - ran.script.deadline
         if "W14" not in played.blamed:
@@ -94,6 +89,19 @@ class _Judging:
         if played.outcome is not None:
             self._said(played.outcome)
 
+    def _survived(self) -> None:
+        ran, played = self.ran, self.ran.played
+        if "A04" not in played.blamed:
+            self.check("A04", played.crash is None, f"the client crashed: {played.crash}")
+        if ran.traffic.callbacks and "A16" not in played.blamed:
+            crash = played.callback_crash
+            self.check("A16", crash is None, f"its receiver of callbacks crashed: {crash}")
+        if played.program and "X01" not in played.blamed:
+            self.check("X01", holds=True, says="")
+        in_urls = (f"the URL of a {call.kind}" for call in ran.traffic.calls if KEY in call.path)
+        leak = played.leak or next(in_urls, None)
+        self.check("A21", leak is None, f"the API key is in {leak}")
+
     def _sent(self) -> None:
         intent = self.ran.script.intent_for(receives=self.ran.played.receives)
         asked = [*intent.params, *(["callback_url"] if intent.with_callbacks else [])]
@@ -101,7 +109,8 @@ class _Judging:
             if call.kind != "submit" or not call.params:
                 continue
             sent = call.params
-            other = [name for name, value in intent.params.items() if name in sent and not _same(sent[name], value)]
+            wanted = {**intent.params, **({"callback_url": CALLBACK_URL} if intent.with_callbacks else {})}
+            other = [name for name, value in wanted.items() if name in sent and not _same(sent[name], value)]
             compared = (
                 ("A01", "leaves out", [name for name in asked if name not in sent]),
                 ("A02", "changes", other),
@@ -133,7 +142,8 @@ class _Judging:
         after = [call for call in calls if call.at > known]
         outcome, told = self.ran.played.outcome, ""
         if after:
-            told = f"{len(after)} calls after its user had cancelled, the first {after[0].at - at:.0f} s later"
+            calls_made = "a call" if len(after) == 1 else f"{len(after)} calls"
+            told = f"{calls_made} after its user had cancelled, the first {after[0].at - at:.0f} s later"
         elif outcome is not None and outcome.said in {"timeout", "gave_up"}:
             told = f"its user had cancelled, and it says {outcome.said}"
         self.check("A20", not told, told)
@@ -148,7 +158,10 @@ class _Judging:
         elif script.expected == "failed":
             self._failed(outcome)
         elif script.expected == "completed":
-            self.check("A06", outcome.said == "completed", f"a task that completed is told as {outcome.said}")
+            task = (
+                "a task that completed" if self.ran.answers else "a task that was never made, for want of another try,"
+            )
+            self.check("A06", outcome.said == "completed", f"{task} is told as {outcome.said}")
             if outcome.said == "completed":
                 self._handed_over(outcome)
 
@@ -171,11 +184,15 @@ class _Judging:
     def _refused(self, outcome: Outcome) -> None:
         code = self.ran.script.code
         self.check("A19", outcome.said != "completed", "it says completed of a body that was refused")
+        if not any(call.kind == "submit" and code in call.codes for call in self.ran.traffic.calls):
+            return  # it never heard of a refusal
         right = outcome.said == "rejected" and outcome.code == code
         self.check("A05", right, f"a body refused with {code!r} is told as {outcome.said} with {outcome.code!r}")
 
     def _failed(self, outcome: Outcome) -> None:
         code = self.ran.script.code
+        if not self.ran.answers:
+            return  # it never came to a task
         self.check("A14", outcome.said == "failed", f"a task that failed is told as {outcome.said}")
         if outcome.said != "failed":
             return

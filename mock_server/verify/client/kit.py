@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import httpx
 
@@ -44,6 +44,30 @@ class Outcome:
     cost: str | None = None
     message: str | None = None
     saved: Sequence[str] | None = None
+
+
+class Unfit(BaseException):
+    """The adapter, not the client, is not as it is to be. A BaseException, so that no client takes it for its own."""
+
+
+def checked(outcome: Any) -> Outcome:
+    """What an adapter gave for an outcome, if it is one. Numbers may stand where the platform has text: a client that
+    makes numbers of codes is to be judged for it. Raises Unfit.
+    """
+    if not isinstance(outcome, Outcome):
+        raise Unfit(f"an Outcome is asked for, and the adapter gave {type(outcome).__name__}")
+    if outcome.said not in get_args(Said):
+        raise Unfit(f"Outcome.said is one of {', '.join(get_args(Said))}, not {outcome.said!r}")
+    for name in ("task_id", "code", "cost", "message"):
+        if not isinstance(getattr(outcome, name), str | int | float | None):
+            raise Unfit(f"Outcome.{name} is a text or None, not {getattr(outcome, name)!r}")
+    for name in ("urls", "saved"):
+        given = getattr(outcome, name)
+        if given is None and name == "saved":
+            continue
+        if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+            raise Unfit(f"Outcome.{name} is a list of texts, not {given!r}")
+    return outcome
 
 
 class Adapter(Protocol):
@@ -115,7 +139,7 @@ class Kit:
 
     def emit(self, outcome: Outcome) -> None:
         """Say what the client hands to its user, each time that it does, also after ``run`` has returned."""
-        self.emitted.append(outcome)
+        self.emitted.append(checked(outcome))
 
 
 class KitTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):

@@ -11,13 +11,24 @@ from mock_server.errors import UsageError
 from mock_server.verify.client.kit import MakeAdapter
 
 
-def load(adapter: str) -> MakeAdapter:
-    """What ``module:name`` names. Raises UsageError."""
+def load(adapter: str, folder: str = ".") -> MakeAdapter:
+    """What ``module:name`` names, with modules in ``folder`` too. Raises UsageError."""
     module, colon, name = adapter.partition(":")
     if not colon or not module or not name:
         raise UsageError(f"an adapter is named as MODULE:NAME, such as my_tests.adapter:make, not {adapter!r}")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    if module.endswith(".py"):
+        raise UsageError(f"{module} is a file; name the module: {Path(module).stem}:{name}")
+    here = str(Path(folder).absolute())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    made: MakeAdapter = _found(module, name)
+    if not callable(made):
+        raise UsageError(f"{adapter} is not callable; it is called with a kit, and makes an adapter")
+    return made
+
+
+def _found(module: str, name: str) -> Any:
+    """What is there by that name. Raises UsageError."""
     try:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
@@ -26,9 +37,6 @@ def load(adapter: str) -> MakeAdapter:
         raise UsageError(f"{module} cannot be imported: {error}") from None
     except AttributeError:
         raise UsageError(f"{module} has no {name}") from None
-    except Exception as error:  # noqa: BLE001 - whatever the module does when it is imported
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the module does when it is imported
         raise UsageError(f"{module} cannot be imported: {type(error).__name__}: {error}") from None
-    if not callable(found):
-        raise UsageError(f"{adapter} is not callable; it is called with a kit, and makes an adapter")
-    made: MakeAdapter = found
-    return made
+    return found

@@ -21,17 +21,23 @@ KEPT_OF_ERRORS = 64 * 1024
 
 #: There is no line: the program said nothing for too long, or it has ended.
 Nothing = Literal["silent", "ended"]
+LEFT = "it ended, and something that it had started goes on"
+#: Real seconds in which the ends of its streams come once it was killed, unless something else holds them open.
+TO_CLOSE = 2.0
+#: Real seconds in which a program ends that has closed its output.
+TO_DIE = 0.2
 
 
 class Pipes:
     """One running program. Raises OSError when it cannot be started."""
 
-    def __init__(self, command: Sequence[str], word: str) -> None:
+    def __init__(self, command: Sequence[str], word: str, folder: str = ".") -> None:
         self._process = subprocess.Popen(  # noqa: S603 - as above
             list(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            cwd=folder,
             start_new_session=True,
         )
         self._lines: queue.Queue[bytes] = queue.Queue(MOST_LINES)
@@ -71,32 +77,31 @@ class Pipes:
             return "ended"
         return line
 
-    def write(self, line: bytes, timeout: float) -> bool:
-        """Send a line; False when it was not taken in time, or there is nobody to take it."""
+    def write(self, line: bytes, timeout: float) -> Literal["sent", "late", "gone"]:
+        """Send a line; it may not be taken in time, or there is nobody to take it."""
         left, until = memoryview(line), stopwatch() + timeout
         while left:
             _, ready, _ = select.select([], [self._stdin], [], max(until - stopwatch(), 0.0))
             if not ready:
-                return False
+                return "late"
             try:
                 left = left[os.write(self._stdin.fileno(), left) :]
             except BlockingIOError:
                 continue
             except OSError:
-                return False
-        return True
+                return "gone"
+        return "sent"
 
     def last_words(self) -> str:
         """How the program ended, and the last line of its standard error."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
-        self._erring.join(1.0)
+            self._process.wait(TO_DIE)
+        self._erring.join(TO_DIE)
         status = self._process.returncode
-        how = (
-            f"it ended with exit status {status}"
-            if status is None or status >= 0
-            else f"it was ended by signal {-status}"
-        )
+        if status is None:
+            how = "it closed its standard output, and goes on"
+        else:
+            how = f"it ended with exit status {status}" if status >= 0 else f"it was ended by signal {-status}"
         lines = self._errors.decode("utf-8", "replace").strip().splitlines()
         return f"{how}: {lines[-1].strip()[:300]}" if lines else how
 
@@ -108,9 +113,9 @@ class Pipes:
         drained = self._drained(timeout)
         if not drained:
             complaints.append(f"it had not ended {timeout:g} s after its input did")
-        if self._left_over() and drained:
-            complaints.append("it ended, and something that it had started goes on")
-        self.kill()
+        left = self._left_over()
+        if (not self.kill() or left) and drained:
+            complaints.append(LEFT)
         return complaints
 
     def _drained(self, timeout: float) -> bool:
@@ -119,7 +124,9 @@ class Pipes:
         while self._process.poll() is None:
             if stopwatch() > until:
                 return False
-            self.read(0.01)
+            if self.read(0.01) == "ended":
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(max(until - stopwatch(), 0.0))
         return True
 
     def _left_over(self) -> bool:
@@ -130,18 +137,20 @@ class Pipes:
             return False
         return True
 
-    def kill(self) -> None:
-        """End all of its group at once."""
+    def kill(self) -> bool:
+        """End all of its group at once. False if something that is not of its group still holds its streams."""
         self._killed = True
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self._stdin.close()
         self._process.wait()
-        while self._reading.is_alive():
+        until = stopwatch() + TO_CLOSE
+        while self._reading.is_alive() and stopwatch() < until:
             self.read(0.01)  # it may wait for somebody to take a line
             self._reading.join(0.01)
-        self._erring.join()
+        self._erring.join(max(until - stopwatch(), 0.0))
+        return not self._reading.is_alive() and not self._erring.is_alive()
 
 
 def _all_of(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:

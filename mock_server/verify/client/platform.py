@@ -36,9 +36,12 @@ Result = TypeVar("Result")
 KEY = "sk-under-test"
 BASE_URL = "http://kirin.test"
 CALLBACK_URL = "http://127.0.0.1/callbacks"
-#: Calls and pauses in one run, and after its deadline, before a client is taken for one that never ends.
+#: Calls in one run, and after its deadline, before a client is taken for one that never ends; and pauses, which are
+#: more where they are short.
 MOST_CALLS = 1_000
 MOST_LATE = 40
+MOST_PAUSES = 20_000
+MOST_PAUSES_LATE = 2_000
 #: So many seconds after a client is done callbacks may still come to it.
 LATEST = 3_600.0
 #: What a receiver should not believe.
@@ -144,33 +147,36 @@ class Counted:
         self._platform = platform
         self._ends_by = platform.now() + deadline
         self._make_end = make_end
-        self._left = MOST_CALLS
-        self._left_then = MOST_LATE
-        #: Real seconds by the stopwatch.
+        self._left = {"calls": MOST_CALLS, "pauses": MOST_PAUSES}
+        self._left_then = {"calls": MOST_LATE, "pauses": MOST_PAUSES_LATE}
+        #: By the stopwatch: its last call or pause, and when it was first told that it is not going to end.
         self.called_at = stopwatch()
+        self.ended_at = 0.0
 
     @property
     def endless(self) -> str | None:
         """Why it is not going to end, if it is not."""
-        if self._left < 0:
-            return f"it made more than {MOST_CALLS} calls and pauses, and had not ended"
-        if self._left_then < 0:
-            late = self._platform.now() - self._ends_by
-            return f"it had not ended {late:.0f} s after its deadline, and still made calls"
+        for what, most in (("calls", MOST_CALLS), ("pauses", MOST_PAUSES)):
+            if self._left[what] < 0:
+                return f"it made more than {most} {what}, and had not ended"
+            if self._left_then[what] < 0:
+                late = self._platform.now() - self._ends_by
+                return f"it had not ended {late:.0f} s after its deadline, and still made {what}"
         return None
 
-    def count(self) -> None:
-        """One call or pause more. Raises what ``make_end`` makes when it is one too many."""
-        self._left -= 1
+    def count(self, what: str) -> None:
+        """One of the ``calls`` or ``pauses`` more. Raises what ``make_end`` makes when it is one too many."""
+        self._left[what] -= 1
         if self._platform.now() > self._ends_by:
-            self._left_then -= 1
+            self._left_then[what] -= 1
         if self.endless is not None:
+            self.ended_at = self.ended_at or stopwatch()
             raise self._make_end(self.endless)
 
     def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
         """See Platform."""
         self.called_at = stopwatch()
-        self.count()
+        self.count("calls")
         return self._platform.answer(method, target, headers, body)
 
     def now(self) -> float:
@@ -179,7 +185,8 @@ class Counted:
 
     def sleep(self, seconds: float) -> None:
         """See Platform."""
-        self.count()
+        self.called_at = stopwatch()
+        self.count("pauses")
         self._platform.sleep(seconds)
 
 
@@ -200,6 +207,8 @@ class Run:
         self.ended_at: float | None = None
         #: Callbacks that did not come from the platform.
         self.forged: list[Told] = []
+        #: Whether a call carried another key than the one that was given.
+        self.other_key = False
 
     def listen(self, receive: OnCallback | None) -> None:
         """Let callbacks go there."""
@@ -286,6 +295,9 @@ class Run:
     def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
         """One call. Raises ConnectionResetError when the connection ends without an answer."""
         path, _, query = target.partition("?")
+        given = [value for name, value in headers if name.lower() == b"authorization"]
+        if path.startswith("/model/") and any(value[7:].strip() != KEY.encode() for value in given):
+            self.other_key = True
         scope = {
             "type": "http",
             "http_version": "1.1",

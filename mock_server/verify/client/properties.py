@@ -113,7 +113,7 @@ VALUE: dict[str, Property] = {
             "wire#1: completed and failed are the ends",
             "must",
             "if status not in ('in_progress', 'completed'): raise Failed",
-            "if status == 'failed': raise Failed",
+            "if answer.status_code == 200 and status == 'failed': raise Failed",
         ),
         Property(
             "A13",

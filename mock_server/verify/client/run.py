@@ -128,7 +128,7 @@ class Harness:
                 report.stopped = str(broken)
                 return
             if report.last is not None and report.last.played.fatal:
-                report.stopped = f"the client had to be started anew too often; that was script {report.runs}"
+                report.stopped = f"the client cannot be run any more; that was script {report.runs}"
 
         self._drawn(tried, count)
         if shrink and report.stopped is None:
@@ -138,12 +138,17 @@ class Harness:
         report.elapsed = stopwatch() - began
         return report
 
+    @property
+    def complaints(self) -> Mapping[str, str]:
+        """What is held against the client once it was closed, by property."""
+        return self._session.complaints
+
     def close(self, report: Report) -> None:
         """End the client, and add to the report what there is to complain of in its end."""
         self._session.close()
         if report.last is None:
             return
-        if report.last.played.program:
+        if report.last.played.program and not report.last.played.blamed:
             report.exercised["X02"] += 1
         for property_id, says in self._session.complaints.items():
             fault = Fault(EVERY[property_id], says, report.last.ended_at)
@@ -171,6 +176,8 @@ class Harness:
                 ran, verdict = self.run(script)
             except Broken:
                 raise _Enough from None
+            if ran.played.fatal:
+                raise _Enough
             calls += len(ran.traffic.calls) + OF_A_SCRIPT
             faults = verdict.of(property_id)
             if faults:
@@ -206,7 +213,10 @@ class Harness:
         answers = {task.id: self._right(task) for task in tasks}
         videos = {task: [_digest(url) for url in right["urls"]] for task, right in answers.items()}
         heard = platform.heard
-        ran = Ran(script, played, platform.began_at, ended_at, platform.traffic(), answers, videos, heard)
+        ran = Ran(
+            *(script, played, platform.began_at, ended_at, platform.traffic(), answers, videos, heard),
+            other_key=platform.other_key,
+        )
         verdict = self._observer.judge(ran.traffic)
         excused = _excused(ran)
         verdict.faults = [fault for fault in verdict.faults if fault.property.id not in excused]

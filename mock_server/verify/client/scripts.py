@@ -17,6 +17,8 @@ from mock_server.verify.client.kit import Intent
 
 Expected = Literal["completed", "failed", "rejected", "never"]
 DEADLINE = 900.0
+#: Of longer texts only so much is shown.
+LONG = 120
 #: For tasks that never end.
 SHORT_DEADLINES = (60.0, 150.0, 400.0)
 _FORGERIES = {"guessed": "its signature a guess", "bare": "not signed", "odd": "its headers no headers of a callback"}
@@ -55,7 +57,9 @@ class Script:
         """What happens, in a few lines."""
         wishes = [("callbacks", self.intent.with_callbacks), ("download", self.intent.download)]
         wished = "".join(f", with {name}" for name, wish in wishes if wish)
-        lines = [f"intent    {self.intent.model} {dict(self.intent.params)}{wished}, within {self.deadline:g} s"]
+        lines = [
+            f"intent    {self.intent.model} {_short(dict(self.intent.params))}{wished}, within {self.deadline:g} s"
+        ]
         task = self.scenario.get("task", {})
         if task:
             lines.append(f"task      {', '.join(f'{name}={value}' for name, value in task.items())}")
@@ -69,6 +73,17 @@ class Script:
         if self.cancel_after is not None:
             lines.append(f"cancel    the user cancels after {self.cancel_after:g} s")
         return [*lines, f"to come   {self.expected}{f' with {self.code}' if self.code is not None else ''}"]
+
+
+def _short(value: Any) -> Any:
+    """A value to be shown: of long texts the beginning."""
+    if isinstance(value, dict):
+        return {name: _short(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_short(inner) for inner in value]
+    if isinstance(value, str) and len(value) > LONG:
+        return f"{value[:LONG]}... ({len(value)} characters)"
+    return value
 
 
 def intents(endpoint: Endpoint) -> list[dict[str, Any]]:
