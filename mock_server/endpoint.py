@@ -58,17 +58,31 @@ class ImageParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class ShotFormat:
+    """One of several shots: its seconds, what happens in it, and its place as the request has it."""
+
+    seconds: int
+    prompt: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClipFormat:
-    """What the document promises of the video: pixels, frames per second, seconds; ``reference`` is the path of the
-    picture it starts on, ``title`` the text to show when there is none.
+    """What the document promises of the video: pixels, frames per second, seconds; ``title`` is what happens in it.
+    ``first`` and ``last`` are the paths of the pictures it starts and ends on, ``together`` of those that are all to be
+    seen; ``shots`` are there if there is more than one way to look.
     """
 
     width: int
     height: int
     fps: int
     seconds: int
-    reference: str | None
     title: str
+    first: str | None = None
+    last: str | None = None
+    together: tuple[str, ...] = ()
+    shots: tuple[ShotFormat, ...] = ()
+    sound: bool = False
 
 
 class ContentOf(Protocol):

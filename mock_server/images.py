@@ -16,6 +16,8 @@ import pybase64
 
 MIB = 1024 * 1024
 MIN_SIDE = 300
+#: The tag of Exif that says which side is up; from ``LYING`` on width and height change places.
+ORIENTATION, LYING = 274, 5
 Format = Literal["png", "jpeg"]
 
 
@@ -143,7 +145,8 @@ def _png_size(content: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int]:
-    place, end = 2, len(content)
+    """Width and height as it is to be seen: a camera that was turned says so, and the picture is stored as it lay."""
+    place, end, lies = 2, len(content), False
     while place + 9 < end:
         if content[place] != 0xFF:
             break
@@ -151,10 +154,25 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
         if marker == 0xFF:
             place += 1
             continue
+        size = int.from_bytes(content[place + 2 : place + 4], "big")
+        if marker == 0xE1 and content.startswith(b"Exif\0\0", place + 4):
+            lies = _orientation(content[place + 10 : place + 2 + size]) >= LYING
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             height, width = struct.unpack_from(">HH", content, place + 5)
             if content.rfind(b"\xff\xd9") > place:
-                return width, height
+                return (height, width) if lies else (width, height)
             break
-        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+        place += 2 + size
     raise NotAnImage("is a JPEG that is cut off or damaged")
+
+
+def _orientation(tiff: bytes) -> int:
+    """Which side is up, as Exif has it (TIFF 6.0, tag 274): 1 where it says nothing."""
+    order: Literal["big", "little"] = "little" if tiff.startswith(b"II") else "big"
+    start = int.from_bytes(tiff[4:8], order)
+    for place in range(int.from_bytes(tiff[start : start + 2], order)):
+        entry = tiff[start + 2 + 12 * place : start + 14 + 12 * place]
+        if int.from_bytes(entry[:2], order) == ORIENTATION:
+            found = int.from_bytes(entry[8:10], order)
+            return found if 1 <= found <= 8 else 1
+    return 1

@@ -31,7 +31,7 @@ def masked(secret: str) -> str:
 
 def safe_text(text: str) -> str:
     """Text, or a URL, without the passwords in its URLs and without the values of parameters that hold secrets."""
-    if "://" in text:
+    if "://" in text and "@" in text:
         text = _USERINFO.sub("://…@", text)
     return _QUERY.sub(_masked_parameter, text) if "=" in text else text
 

@@ -95,6 +95,8 @@ def _key(value: str) -> str:
 Key = Annotated[str, AfterValidator(_key)]
 PathText = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, PurePath) else value)]
 
+Kind = Literal["full", "tiny", "off"]
+
 
 class Settings(BaseModel):
     """How one server behaves. Field descriptions are the help texts of the flags."""
@@ -153,6 +155,16 @@ class Settings(BaseModel):
     media_dir: PathText | None = Field(
         None, description="folder to keep rendered videos in; by default a temporary one"
     )
+    media: Kind = Field(
+        "full", description="videos: full shows what was asked for, tiny is a few kB of one colour, off one for all"
+    )
+    media_ttl: float | None = Field(
+        None,
+        gt=0,
+        description="seconds of the clock that a video's URL is good for; by default for ever",
+        allow_inf_nan=False,
+    )
+    media_cache: int = Field(512, ge=1, le=1_000_000, description="MiB of rendered videos to keep")
     max_body: int = Field(160, ge=1, le=4096, description="largest request body in MiB")
 
 

@@ -224,11 +224,17 @@ PIXELS_1080P = 1920 * 1080
 BY_ASPECT = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (960, 960)}
 
 
-def image_clip(
-    params: Json, pictures: Pictures, *, fps: int, pixels: int = PIXELS_720P, paths: tuple[str, ...] = ("image",)
-) -> ClipFormat:
-    """A clip in the aspect of the first picture known; 16:9 where the image was a URL taken on trust."""
-    path = next((path for path in paths if path in pictures), None)
+def image_clip(params: Json, pictures: Pictures, *, fps: int, pixels: int = PIXELS_720P) -> ClipFormat:
+    """A clip in the aspect of ``image``, else of ``image_tail``; 16:9 where they were URLs taken on trust."""
+    path = next((path for path in ("image", "image_tail") if path in pictures), None)
     width, height = (16, 9) if path is None else (pictures[path].width, pictures[path].height)
     clip_width, clip_height = within(pixels, width, height)
-    return ClipFormat(clip_width, clip_height, fps, int(params.get("duration", "5")), path, params.get("prompt") or "")
+    return ClipFormat(
+        clip_width,
+        clip_height,
+        fps,
+        int(params.get("duration", "5")),
+        params.get("prompt") or "",
+        first="image" if params.get("image") else None,
+        last="image_tail" if params.get("image_tail") else None,
+    )

@@ -43,7 +43,7 @@ def _content(params: Json, task_id: str, url: str) -> dict[str, Any]:
 
 
 def _clip(params: Json, pictures: Pictures) -> ClipFormat:
-    return common.image_clip(params, pictures, fps=30, paths=("image", "image_tail"))
+    return common.image_clip(params, pictures, fps=30)
 
 
 def _foresee(params: Json, pictures: Pictures) -> Failure | None:

@@ -24,8 +24,8 @@ def _content(params: Json, task_id: str, url: str) -> dict[str, Any]:
 
 def _clip(params: Json, pictures: Pictures) -> ClipFormat:
     width, height = common.BY_ASPECT[params.get("aspect_ratio", "16:9")]
-    reference = next(iter(pictures), None)
-    return ClipFormat(width, height, 24, int(params.get("duration", "5")), reference, params["prompt"])
+    together = tuple(f"image_list[{place}].image" for place in range(len(params["image_list"])))
+    return ClipFormat(width, height, 24, int(params.get("duration", "5")), params["prompt"], together=together)
 
 
 ENDPOINT = Endpoint(

@@ -24,7 +24,7 @@ def _content(params: Json, task_id: str, url: str) -> dict[str, Any]:
 
 def _clip(params: Json, pictures: Pictures) -> ClipFormat:
     width, height = common.BY_ASPECT[params.get("aspect_ratio", "16:9")]
-    return ClipFormat(width, height, 30, int(params.get("duration", "5")), None, params["prompt"])
+    return ClipFormat(width, height, 30, int(params.get("duration", "5")), params["prompt"])
 
 
 ENDPOINT = Endpoint(

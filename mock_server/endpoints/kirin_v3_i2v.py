@@ -7,9 +7,10 @@ Sources  the model's document, cited as "v3#<parameter>".
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from mock_server.endpoint import ClipFormat, Code, Endpoint, ErrorTable, ImageParameter, Pictures
+from mock_server.endpoint import ClipFormat, Code, Endpoint, ErrorTable, ImageParameter, Pictures, ShotFormat
 from mock_server.endpoints import _common as common
 from mock_server.errors import Mistake
 from mock_server.rules import Json, Rule
@@ -66,9 +67,15 @@ def _queue_content(item: dict[str, Any]) -> dict[str, Any]:
 
 def _clip(params: Json, pictures: Pictures) -> ClipFormat:
     pixels = common.PIXELS_1080P if params.get("mode") == "pro" else common.PIXELS_720P
-    clip = common.image_clip(params, pictures, fps=24, pixels=pixels, paths=("image", "image_tail"))
-    title = params["multi_prompt"][0]["prompt"] if params.get("multi_shot") else clip.title
-    return ClipFormat(clip.width, clip.height, clip.fps, clip.seconds, clip.reference, title)
+    clip = replace(common.image_clip(params, pictures, fps=24, pixels=pixels), sound=params.get("sound") == "on")
+    if not params.get("multi_shot"):
+        return clip
+    shots = sorted(params["multi_prompt"], key=lambda shot: int(shot["index"]))
+    return replace(
+        clip,
+        title=shots[0]["prompt"],
+        shots=tuple(ShotFormat(int(shot["duration"]), shot["prompt"], shot["index"]) for shot in shots),
+    )
 
 
 ENDPOINT = Endpoint(
@@ -218,7 +225,12 @@ ENDPOINT = Endpoint(
         ("In the queue protocol's result the `duration` of a content item is a string.", "wire#2", "observed"),
         ("Videos are 720p in std and 1080p in pro.", "v3#mode", "documented"),
         ("Videos are 24 fps in the aspect ratio of image, else of image_tail.", "v3#mode", "assumed"),
-        ("Sound changes the price and the time a task takes; the video has no sound track yet.", "v3#sound", "assumed"),
+        ("Sound changes the price and the time a task takes.", "v3#sound", "assumed"),
+        (
+            "Shots follow each other by their index, those of the same index as they stand.",
+            "v3#multi_prompt",
+            "assumed",
+        ),
         ("What multi_shot rules out is not judged: its length or number, only its type.", "v3#multi_shot", "assumed"),
         ("A shot needs index, prompt and duration; its index may be any integer.", "v3#multi_prompt", "assumed"),
     ),

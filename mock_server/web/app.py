@@ -124,6 +124,7 @@ def create_app(
             watching.cancel()
         await service.stop()
         await outgoing.aclose()
+        handlers.media.close()
         if not settings.media_dir:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -141,7 +142,7 @@ def create_app(
         generation=Generation(service, stage, access, submission, address),
         queue=Queue(service, stage, access, submission, address),
         platform=Platform(service, stage, access, files, address, max_body),
-        media=make_media(service, stage, blobs, Studio(folder)),
+        media=make_media(service, stage, blobs, Studio(folder, settings.media_cache * MIB), settings),
         control=Control(state),
         records=Records(state),
         receiver=Receiver(state, guard),

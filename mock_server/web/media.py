@@ -1,10 +1,14 @@
-"""``GET /media/{task_id}/{n}.mp4``: the clip of a completed task, with HEAD and Range."""
+"""``GET /media/{task_id}/{n}.mp4``: the clip of a completed task, with HEAD and Range; ``.jpg`` is its thumbnail."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
+from collections.abc import Coroutine
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
@@ -12,14 +16,17 @@ from starlette.types import Receive, Scope, Send
 from mock_server.blobs import Blobs
 from mock_server.errors import GatewayError, MissingExtra, Trouble
 from mock_server.media.clip import Clip, clip_of
-from mock_server.media.studio import Studio
+from mock_server.media.studio import NotRendered, Studio
+from mock_server.media.tiny import tiny
 from mock_server.service import Service
+from mock_server.settings import Kind, Settings
+from mock_server.task import Task
 from mock_server.timeline import Status
-from mock_server.web.http import Answer, Call
+from mock_server.web.http import Answer, Call, ClientGone
 from mock_server.web.stage import Stage
 
 RANGE = re.compile(rb"bytes=(?!-(?:,|$))([0-9]{0,18})-([0-9]{0,18})(,.*)?", re.ASCII)
-PATH = re.compile(r"/media/([0-9a-f]{1,64})/([0-9]{1,3})\.mp4", re.ASCII)
+PATH = re.compile(r"/media/([0-9a-f]{1,64})/([0-9]{1,3})\.(?:mp4|jpg)", re.ASCII)
 
 
 class FileAnswer(Answer):
@@ -27,10 +34,10 @@ class FileAnswer(Answer):
 
     __slots__ = ("_path", "_response")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, type_: str, headers: dict[str, str]) -> None:
         super().__init__(200, b"", ())
         self._path = path
-        self._response = FileResponse(path, media_type="video/mp4")
+        self._response = FileResponse(path, media_type=type_, headers=headers)
         self.headers = self._response.raw_headers
 
     async def content(self) -> bytes:
@@ -43,16 +50,22 @@ class FileAnswer(Answer):
 
 
 class Media:
-    """Serves clips. The URL carries no key: whoever has it may watch."""
+    """Serves clips and their thumbnails. The URL carries no key: whoever has it may watch."""
 
-    def __init__(self, service: Service, stage: Stage, blobs: Blobs, studio: Studio) -> None:
+    def __init__(self, service: Service, stage: Stage, blobs: Blobs, studio: Studio, settings: Settings) -> None:
         self._service = service
         self._stage = stage
         self._blobs = blobs
         self._studio = studio
+        self._ttl = settings.media_ttl
+        self._kind = kind_of(settings.media)
+
+    def close(self) -> None:
+        """End all rendering."""
+        self._studio.close()
 
     async def clip(self, call: Call) -> Answer:
-        """One clip."""
+        """One clip, or its thumbnail."""
         found = PATH.fullmatch(call.path)
         if found is None:
             raise GatewayError(Trouble.NOT_FOUND, "no such clip; its URL comes with the completed task")
@@ -65,21 +78,85 @@ class Media:
         if task.at(call.at).status is not Status.COMPLETED:
             raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} has no clip: it is not completed")
         await self._stage.enter(call, world, "media", task)
-        clip = clip_of(self._service.judges[task.model].endpoint, task)
-        content = self._blobs.find(clip.picture.digest) if clip.picture is not None else None
-        return await self.answer(call, clip, content)
+        self._require_fresh(task, call.at)
+        return await self.answer(call, clip_of(self._service.judges[task.model].endpoint, task, int(found[2])))
 
-    async def answer(self, call: Call, clip: Clip, picture: bytes | None) -> Answer:
+    def _require_fresh(self, task: Task, now: float) -> None:
+        end = task.timeline.end
+        if self._ttl is None or end is None or now <= end.at + self._ttl:
+            return
+        said = f"this URL was good for {self._ttl:g} s after the task ended, and that was {now - end.at:.0f} s ago"
+        raise GatewayError(Trouble.FORBIDDEN, said)
+
+    async def answer(self, call: Call, clip: Clip) -> Answer:
         """What a clip is sent as."""
-        try:
-            path = await self._studio.file(clip, picture)
-        except MissingExtra as missing:
-            raise GatewayError(Trouble.UNAVAILABLE, str(missing)) from None
+        if call.path.endswith(".jpg"):
+            path, type_ = await self._rendered(call, clip, ".jpg"), "image/jpeg"
+        else:
+            path, type_ = await self._file(call, clip), "video/mp4"
+        tag = f'"{path.stem}"'
+        if call.header(b"if-none-match") in {tag.encode(), b"*"}:
+            return Answer(304, b"", [(b"etag", tag.encode())])
         _drop_strange_range(call)
         size = path.stat().st_size
         if _beyond(call, size):
             raise GatewayError(Trouble.BAD_RANGE, f"the clip has {size} bytes, and the range starts after them")
-        return FileAnswer(path)
+        return FileAnswer(path, type_, {"etag": tag, "x-mock-media": self._kind})
+
+    async def _file(self, call: Call, clip: Clip) -> Path:
+        if self._kind == "off":
+            return self._studio.made(self._studio.path(_ANY, ".mp4"), lambda: tiny(_ANY))
+        if self._kind == "tiny":
+            return self._studio.made(self._studio.path(clip, ".tiny.mp4"), lambda: tiny(clip))
+        return await self._rendered(call, clip, ".mp4")
+
+    async def _rendered(self, call: Call, clip: Clip, suffix: str) -> Path:
+        if not can_render():
+            raise GatewayError(Trouble.UNAVAILABLE, str(MissingExtra("pictures of videos", "video")))
+        there = self._studio.there(clip, suffix)
+        if there is not None:
+            return there
+        found = {digest: self._blobs.find(digest) for digest in clip.pictures}
+        contents = {digest: content for digest, content in found.items() if content is not None}
+        try:
+            return await _while_wanted(call, self._studio.rendered(clip, contents, suffix))
+        except NotRendered as error:
+            raise GatewayError(Trouble.INTERNAL, f"the video could not be rendered: {error}") from None
+
+
+@functools.cache
+def can_render() -> bool:
+    """Whether the optional part that renders is installed."""
+    return find_spec("av") is not None and find_spec("PIL") is not None
+
+
+def kind_of(asked: Kind) -> Kind:
+    """What kind of videos there are to be: without the optional part that renders, tiny ones in place of full ones."""
+    return "tiny" if asked == "full" and not can_render() else asked
+
+
+#: The clip that is served for every task where videos are off.
+_ANY = Clip(1280, 720, 30, 5, (), "kirin-mock", "videos are off", (), palette=140)
+
+
+async def _while_wanted(call: Call, work: Coroutine[Any, Any, Path]) -> Path:
+    """The result of some work, which ends when the client hangs up. Raises ClientGone then."""
+    doing = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_hung_up(call))
+    try:
+        await asyncio.wait({doing, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise ClientGone
+        return doing.result()
+    finally:
+        gone.cancel()
+        doing.cancel()
+        await asyncio.gather(doing, gone, return_exceptions=True)
+
+
+async def _hung_up(call: Call) -> None:
+    while (await call.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _drop_strange_range(call: Call) -> None:
