@@ -30,7 +30,7 @@ class Still:
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """What a motion brush moves: where ``mask`` is bright, along ``points``, in pixels of ``image`` from its bottom left."""
+    """What a motion brush moves: where ``mask`` is bright, along ``points``, in its pixels from the bottom left."""
 
     mask: Picture
     image: Picture
