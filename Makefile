@@ -8,7 +8,7 @@ BIN := .venv/bin
 GOOD_CLIENTS := light:Light reference:Reference asynchronous:Asynchronous queued:Queued
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo serve test verify mutants soak clients lint lint-contract bench contract lock clean
+.PHONY: demo serve test verify mutants soak clients lint lint-contract bench bench-video contact-sheet contract lock clean
 
 demo: .venv/run
 	$(BIN)/kirin-mock demo
@@ -67,6 +67,14 @@ clients: .venv/dev .venv/clients .venv/npm
 # Requests per second, beside a bare Starlette app with the same validation. Needs wrk.
 bench: .venv/dev
 	$(BIN)/python bench/run.py
+
+# What videos cost: time, memory, and what other calls feel meanwhile.
+bench-video: .venv/dev
+	$(BIN)/python bench/rendering.py
+
+# One picture of everything that videos show: contact-sheet.jpg.
+contact-sheet: .venv/dev
+	$(BIN)/python -m tests.contact_sheet
 
 contract: .venv/run
 	$(BIN)/kirin-mock contract

@@ -91,7 +91,11 @@ def _block(settings: Settings, url: str) -> str:
     key = settings.api_key[0] if settings.api_key else "sk-test"
     shown_key = "$KEY" if settings.api_key else key
     keys = f"{len(settings.api_key)} accepted" if settings.api_key else "any key is good"
-    without_video = [] if find_spec("av") is not None else [f"note  {MissingExtra('making videos', 'video')}"]
+    without_video = (
+        []
+        if find_spec("av") is not None
+        else [f"note  videos are tiny ones of one colour: {MissingExtra('rendering', 'video')}"]
+    )
     return os.linesep.join(
         [
             *without_video,

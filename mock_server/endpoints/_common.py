@@ -8,7 +8,7 @@ from typing import Any
 from mock_server.endpoint import ClipFormat, Pictures
 from mock_server.errors import Mistake
 from mock_server.images import MIB, Limits
-from mock_server.rules import Json, Rule
+from mock_server.rules import Evidence, Json, Rule
 from mock_server.schema import Parameter, choice, number, record, text
 
 #: "Less than 10MB" leaves 10 MiB out; "max" and "must not exceed" let it in (wire#4).
@@ -156,6 +156,17 @@ def camera_rules(doc: str) -> tuple[Rule, ...]:
             {"required": ["config"], "properties": {"config": {"anyOf": only_one}}},
         ),
         rule("range", "has values from -10 to 10 only", {"properties": {"config": {"properties": within}}}, each=True),
+    )
+
+
+def camera_facts(doc: str) -> tuple[tuple[str, str, Evidence], ...]:
+    """How a camera control is understood where a video shows it."""
+    return (
+        (
+            "A camera control moves the camera, so that what it sees goes the other way, in proportion to the value.",
+            f"{doc}#camera_control.config",
+            "assumed",
+        ),
     )
 
 

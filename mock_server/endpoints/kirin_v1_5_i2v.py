@@ -190,5 +190,11 @@ ENDPOINT = Endpoint(
             "documented",
         ),
         ("Which codes those two failures have.", "wire#4", "assumed"),
+        *common.camera_facts(DOC),
+        (
+            "Where a mask is bright it is painted, or where it is opaque if any of it is see-through.",
+            "v1_5#dynamic_masks",
+            "assumed",
+        ),
     ),
 )

@@ -79,6 +79,7 @@ ENDPOINT = Endpoint(
     facts=(
         ("Videos are 720p at 30 fps in both modes.", "t2v#notes", "documented"),
         ("720p is 1280x720 at 16:9, 720x1280 at 9:16 and 960x960 at 1:1.", "t2v#aspect_ratio", "assumed"),
+        *common.camera_facts(DOC),
         ("A content item has no size: size belongs to images.", "wire#1", "assumed"),
     ),
 )

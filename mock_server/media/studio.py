@@ -93,6 +93,11 @@ class Studio:
         """End all that is under way."""
         _kill_all(self._workers)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being rendered."""
+        return bool(self._jobs)
+
     def path(self, clip: Clip, suffix: str) -> Path:
         """Where the file of a clip is, or will be."""
         return self._folder / f"{clip.name}{suffix}"

@@ -75,6 +75,7 @@ class Built:
     inboxes: Inboxes
     clock: Clock
     state: ControlledState
+    media: Media
 
 
 def create_app(
@@ -156,7 +157,7 @@ def create_app(
     app.router.redirect_slashes = False
     if not settings.media_dir:
         weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
-    return Built(app, service, inboxes, clock, state)
+    return Built(app, service, inboxes, clock, state, handlers.media)
 
 
 @dataclass(frozen=True, slots=True)

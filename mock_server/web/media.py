@@ -56,13 +56,13 @@ class Media:
         self._service = service
         self._stage = stage
         self._blobs = blobs
-        self._studio = studio
+        self.studio = studio
         self._ttl = settings.media_ttl
         self._kind = kind_of(settings.media)
 
     def close(self) -> None:
         """End all rendering."""
-        self._studio.close()
+        self.studio.close()
 
     async def clip(self, call: Call) -> Answer:
         """One clip, or its thumbnail."""
@@ -105,21 +105,21 @@ class Media:
 
     async def _file(self, call: Call, clip: Clip) -> Path:
         if self._kind == "off":
-            return self._studio.made(self._studio.path(_ANY, ".mp4"), lambda: tiny(_ANY))
+            return self.studio.made(self.studio.path(_ANY, ".mp4"), lambda: tiny(_ANY))
         if self._kind == "tiny":
-            return self._studio.made(self._studio.path(clip, ".tiny.mp4"), lambda: tiny(clip))
+            return self.studio.made(self.studio.path(clip, ".tiny.mp4"), lambda: tiny(clip))
         return await self._rendered(call, clip, ".mp4")
 
     async def _rendered(self, call: Call, clip: Clip, suffix: str) -> Path:
         if not can_render():
             raise GatewayError(Trouble.UNAVAILABLE, str(MissingExtra("pictures of videos", "video")))
-        there = self._studio.there(clip, suffix)
+        there = self.studio.there(clip, suffix)
         if there is not None:
             return there
         found = {digest: self._blobs.find(digest) for digest in clip.pictures}
         contents = {digest: content for digest, content in found.items() if content is not None}
         try:
-            return await _while_wanted(call, self._studio.rendered(clip, contents, suffix))
+            return await _while_wanted(call, self.studio.rendered(clip, contents, suffix))
         except NotRendered as error:
             raise GatewayError(Trouble.INTERNAL, f"the video could not be rendered: {error}") from None
 
