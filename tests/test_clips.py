@@ -202,6 +202,14 @@ def test_several_strokes_go_their_own_ways_and_leave_no_copy_behind(videos):
     assert np.allclose(second, (500, 299), atol=3)
 
 
+def test_a_way_that_leads_out_of_the_picture_is_gone(videos):
+    way = [{"x": 300, "y": 200}, {"x": 10**30, "y": -(10**30)}]
+    masks = [{"mask": mask((236, 456, 364, 584)), "trajectories": way}]
+    frames = _brushed(videos, {"dynamic_masks": masks}, [((255, 0, 255), (240, 460, 360, 580))])
+    assert magenta(*np.moveaxis(np.asarray(frames[0], dtype=int), 2, 0)).any()
+    assert not magenta(*np.moveaxis(np.asarray(frames[149], dtype=int), 2, 0)).any()
+
+
 def test_what_a_static_mask_covers_stays_where_it_is(videos):
     drawn = [((255, 0, 255), (100, 100, 220, 220)), ((0, 255, 255), (900, 420, 1000, 520))]
     frames = _brushed(videos, {"static_mask": mask((896, 416, 1004, 524))}, drawn)

@@ -7,6 +7,8 @@ import io
 import os
 import pickle
 import socket
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -18,7 +20,7 @@ from mock_server.demo import probe
 from mock_server.media.camera import REST
 from mock_server.media.clip import Clip, Shot, Still
 from mock_server.media.studio import NotRendered, Studio, Worker
-from tests.clips import LANDSCAPE, MASTER, T2V, V3, V15, completed
+from tests.clips import LANDSCAPE, MASTER, T2V, TAIL, V3, V15, completed, planned
 from tests.looking import decoded
 
 PROMPT = {"prompt": "A red apple"}
@@ -220,3 +222,20 @@ def test_other_calls_are_answered_while_a_video_is_rendered(http, tmp_path):
         assert other.get(poll, headers=headers).status_code == 200
     assert status == 200
     assert polls > 20
+
+
+def test_a_long_large_video_takes_a_bounded_amount_of_memory(http, tmp_path):
+    """1080p, fifteen seconds: what is drawn ahead is all that is held, not the video."""
+    with MockServer(speed="manual", media="off") as server:
+        params = {"image": LANDSCAPE, "image_tail": TAIL, "prompt": "a", "mode": "pro", "duration": "15", "sound": "on"}
+        clip, contents = planned(http, server, V3, params)
+    job = pickle.dumps((clip, contents, str(tmp_path / "a.mp4")))
+    code = (
+        "import resource, sys; from mock_server.media.worker import main; main();"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    sent = len(job).to_bytes(8) + job
+    ended = subprocess.run([sys.executable, "-c", code], input=sent, capture_output=True, check=True)
+    assert ended.stdout == b"\n"
+    assert probe(tmp_path / "a.mp4") == (15, 1920, 1080, 24)
+    assert int(ended.stderr) < 400 * 1024

@@ -17,6 +17,8 @@ from mock_server.task import Task
 DISSOLVE = (0.3, 0.7)
 #: How far the camera closes in by itself: on one picture, and on several, of which all are to stay in view.
 FAR, CLOSE = 0.12, 0.05
+#: Pixels beyond which a coordinate makes no difference.
+FAR_OUT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,13 @@ class _Plan:
         for place, stroke in enumerate(self.params.get("dynamic_masks") or ()):
             mask = self.pictures.get(f"dynamic_masks[{place}].mask")
             if mask is not None:
-                yield Stroke(mask, image, tuple((point["x"], point["y"]) for point in stroke["trajectories"]))
+                points = tuple((_within(point["x"]), _within(point["y"])) for point in stroke["trajectories"])
+                yield Stroke(mask, image, points)
+
+
+def _within(place: float) -> int:
+    """A coordinate; what is far out of every picture is only as far as that."""
+    return int(max(-FAR_OUT, min(FAR_OUT, place)))
 
 
 def _elsewhere(params: Json, path: str | None = None) -> str:

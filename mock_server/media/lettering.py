@@ -24,6 +24,8 @@ _LIKED = ("notosans-regular", "dejavusans.", "notosanscjk", "notosans", "arial",
 #: Typefaces of coloured pictures have them in one size only.
 _BITMAP_SIZE = 109
 _MOST_FILES = 2_000
+#: A character that no typeface has; what is drawn for it is drawn for all that are missing.
+_NOBODYS = "\U0010fffe"
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3")
 
 
@@ -169,13 +171,15 @@ def _face_of(character: str) -> str | None:
 def _has(file: str, character: str) -> bool:
     if character == " ":
         return True
-    try:
-        font, _ = _font(file, 24)
-        drawn = font.getmask(character)
-        none = font.getmask("\U0010fffe")
-    except (OSError, ValueError):
-        return False
-    return drawn.getbbox() is not None and (drawn.size != none.size or bytes(drawn) != bytes(none))
+    for mode in ("L", "RGBA"):  # typefaces of coloured pictures have nothing to draw in one colour
+        try:
+            font, _ = _font(file, 24)
+            drawn, none = font.getmask(character, mode), font.getmask(_NOBODYS, mode)
+        except (OSError, ValueError):
+            continue
+        if drawn.getbbox() is not None and (drawn.size != none.size or bytes(drawn) != bytes(none)):
+            return True
+    return False
 
 
 @functools.lru_cache(256)
