@@ -212,7 +212,7 @@ def test_a_way_that_leads_out_of_the_picture_is_gone(videos):
 
 def test_what_a_static_mask_covers_stays_where_it_is(videos):
     drawn = [((255, 0, 255), (100, 100, 220, 220)), ((0, 255, 255), (900, 420, 1000, 520))]
-    frames = _brushed(videos, {"static_mask": mask((896, 416, 1004, 524))}, drawn)
+    frames = _brushed(videos, {"static_mask": mask((896, 416, 1004, 524)), "seed": 2}, drawn)  # which decides the drift
     still = [middle_of(frames[number], cyan) for number in (0, 149)]
     moved = [middle_of(frames[number], magenta) for number in (0, 149)]
     assert np.allclose(*still, atol=1)
