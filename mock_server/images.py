@@ -146,7 +146,7 @@ def _png_size(content: bytes) -> tuple[int, int]:
 
 def _jpeg_size(content: bytes) -> tuple[int, int]:
     """Width and height as it is to be seen: a camera that was turned says so, and the picture is stored as it lay."""
-    place, end, lies = 2, len(content), False
+    place, end, lies = 2, len(content), None
     while place + 9 < end:
         if content[place] != 0xFF:
             break
@@ -155,7 +155,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
             place += 1
             continue
         size = int.from_bytes(content[place + 2 : place + 4], "big")
-        if marker == 0xE1 and content.startswith(b"Exif\0\0", place + 4):
+        if marker == 0xE1 and lies is None and content.startswith(b"Exif\0\0", place + 4):
             lies = _orientation(content[place + 10 : place + 2 + size]) >= LYING
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             height, width = struct.unpack_from(">HH", content, place + 5)
@@ -170,7 +170,8 @@ def _orientation(tiff: bytes) -> int:
     """Which side is up, as Exif has it (TIFF 6.0, tag 274): 1 where it says nothing."""
     order: Literal["big", "little"] = "little" if tiff.startswith(b"II") else "big"
     start = int.from_bytes(tiff[4:8], order)
-    for place in range(int.from_bytes(tiff[start : start + 2], order)):
+    entries = int.from_bytes(tiff[start : start + 2], order)
+    for place in range(min(entries, max(0, len(tiff) - start - 2) // 12)):
         entry = tiff[start + 2 + 12 * place : start + 14 + 12 * place]
         if int.from_bytes(entry[:2], order) == ORIENTATION:
             found = int.from_bytes(entry[8:10], order)

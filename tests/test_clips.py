@@ -6,7 +6,9 @@ import base64
 import io
 import itertools
 import struct
+import time
 import zlib
+from dataclasses import replace
 
 import av
 import httpx
@@ -15,9 +17,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from mock_server import MockServer
+from mock_server.images import MIB, Limits, inspect
 from mock_server.media.camera import NAMED as WAYS
 from mock_server.media.camera import ROLL, STEP, SWEEP, VIEW
-from mock_server.media.paint import places
+from mock_server.media.paint import opened, places
 from mock_server.media.render import render
 from mock_server.media.tiny import tiny
 from mock_server.resources import resource
@@ -362,3 +365,23 @@ def test_a_hostile_image_makes_a_video_or_a_card_and_harms_nobody(name, kirin, h
         above = (0, 0, 1280, 600)
         assert alike(first.crop(above), _sample().convert("L").crop(above)) > 0.85
     assert http.get(f"{kirin.url}/_mock/health").status_code == 200
+
+
+@pytest.mark.parametrize("prompt", ["中文 と 日本語", "😀" * 600, "\ufe0f", "a\u200d\u0007b", "\U00012000", "x" * 2500])
+def test_any_prompt_makes_a_card(prompt, tmp_path, videos):
+    row = ROWS["title card"]._replace(params={"prompt": prompt})
+    clip, contents = videos.plan(row)
+    short = replace(clip, shots=(replace(clip.shots[0], frames=2),))
+    render(short, contents, tmp_path / "a.mp4")
+    assert len(decoded((tmp_path / "a.mp4").read_bytes()).frames) == 2
+
+
+def test_a_header_that_promises_too_much_keeps_nobody_waiting():
+    """Exif that says it has 65535 entries, again and again; and a picture of 81 million pixels."""
+    exif = b"Exif\0\0" + b"MM\0\x2a\0\0\0\x08" + b"\xff\xff"
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif
+    whole = resource("fixtures", "images", "landscape.jpg").read_bytes()
+    began = time.thread_time()
+    assert inspect(whole[:2] + segment * 200_000 + whole[2:], Limits(10 * MIB, aspect=True)).width == 1280
+    assert time.thread_time() - began < 5
+    assert opened(_png_of(9000, 9000), (1280, 720)) is None

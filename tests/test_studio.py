@@ -19,7 +19,7 @@ from mock_server.clock import pause, stopwatch
 from mock_server.demo import probe
 from mock_server.media.camera import REST
 from mock_server.media.clip import Clip, Shot, Still
-from mock_server.media.studio import NotRendered, Studio, Worker
+from mock_server.media.studio import Gone, NotRendered, Studio, Worker
 from tests.clips import LANDSCAPE, MASTER, T2V, TAIL, V3, V15, completed, planned
 from tests.looking import decoded
 
@@ -89,6 +89,17 @@ def test_a_clip_that_is_there_already_is_not_sent_again(http, tiny_server):
     again = http.get(url, headers={"If-None-Match": tag})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert http.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+    for known in (f'"other", W/{tag}', "*"):
+        assert http.get(url, headers={"If-None-Match": known}).status_code == 304
+    assert "content-length" not in again.headers
+
+
+@pytest.mark.parametrize("asked", ["bytes=900000-", "bytes=-0"])
+def test_a_range_that_begins_after_the_end_is_told_where_that_is(http, tiny_server, asked):
+    _, url = completed(http, tiny_server, T2V, PROMPT)
+    size = len(http.get(url).content)
+    answer = http.get(url, headers={"Range": asked})
+    assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{size}")
 
 
 def test_a_broken_off_download_goes_on_only_if_the_clip_is_the_same(http, tiny_server):
@@ -131,7 +142,7 @@ def test_a_rendering_ends_when_nobody_waits_for_it(http, tmp_path):
         with socket.create_connection((host, int(port))) as hasty:
             hasty.sendall(f"GET /media{url.partition('/media')[2]} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             until = stopwatch() + 20
-            while not (studio.busy and list(tmp_path.glob("*.mp4"))):
+            while not (studio.busy and list(tmp_path.glob("*.part"))):
                 assert stopwatch() < until
                 pause(0.02)
         until = stopwatch() + 10
@@ -178,10 +189,75 @@ def test_pictures_that_the_renderer_cannot_take_are_left_out(tmp_path, monkeypat
 
     async def work():
         studio = Studio(tmp_path)
-        await studio.rendered(_clip("a"), {"digest": b"hostile"}, ".mp4")
+        return await studio.rendered(_clip("a"), {"digest": b"hostile"}, ".mp4"), studio.path(_clip("a"), ".mp4")
 
-    asyncio.run(work())
+    found, its_own = asyncio.run(work())
     assert done == [{"digest": b"hostile"}, {}]
+    assert found != its_own, "it is not kept as what it is not"
+
+
+def test_a_renderer_that_has_just_ended_is_replaced_and_nothing_is_left_out(tmp_path, monkeypatch):
+    done, do = [], Worker.do
+
+    def first_gone(self, job):
+        done.append(pickle.loads(job)[1])  # noqa: S301 - it comes from here
+        if len(done) == 1:
+            self.kill()
+            raise Gone("the renderer ended")
+        do(self, job)
+
+    monkeypatch.setattr(Worker, "do", first_gone)
+
+    async def work():
+        studio = Studio(tmp_path)
+        try:
+            return await studio.rendered(_clip("a"), {"digest": b"picture"}, ".mp4") == studio.path(_clip("a"), ".mp4")
+        finally:
+            studio.close()
+
+    assert asyncio.run(work())
+    assert done == [{"digest": b"picture"}] * 2
+
+
+def test_who_asks_while_a_rendering_is_given_up_gets_one_of_its_own(tmp_path):
+    async def work():
+        studio = Studio(tmp_path)
+        try:
+            first = asyncio.ensure_future(studio.rendered(_clip("a"), {}, ".mp4"))
+            await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            return await studio.rendered(_clip("a"), {}, ".mp4")
+        finally:
+            studio.close()
+
+    assert probe(asyncio.run(work())) == (1, 320, 180, 3)
+
+
+def test_a_closed_studio_renders_nothing_more(tmp_path):
+    async def work():
+        studio = Studio(tmp_path)
+        waiting = asyncio.ensure_future(studio.rendered(_clip("a"), {"digest": b"picture"}, ".mp4"))
+        await asyncio.sleep(0)
+        studio.close()
+        (ended,) = await asyncio.gather(waiting, return_exceptions=True)
+        with pytest.raises(NotRendered, match="about to stop"):
+            await studio.rendered(_clip("b"), {}, ".mp4")
+        return ended
+
+    assert isinstance(asyncio.run(work()), asyncio.CancelledError | NotRendered)
+    assert not list(tmp_path.glob("*.mp4"))
+
+
+def test_what_lies_in_the_folder_of_the_server_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise SystemExit('not mine')")
+    monkeypatch.chdir(tmp_path)
+    worker = Worker()
+    try:
+        worker.do(pickle.dumps((_clip("a"), {}, str(tmp_path / "a.mp4"))))
+    finally:
+        worker.kill()
+    assert probe(tmp_path / "a.mp4") == (1, 320, 180, 3)
 
 
 def test_a_renderer_that_fails_is_told_of_and_the_next_works(tmp_path):
@@ -191,8 +267,10 @@ def test_a_renderer_that_fails_is_told_of_and_the_next_works(tmp_path):
             asyncio.run(_rendered_with(worker, tmp_path / "no" / "such" / "a.mp4"))
         asyncio.run(_rendered_with(worker, tmp_path / "a.mp4"))
         assert probe(tmp_path / "a.mp4") == (1, 320, 180, 3)
-        worker.kill()
         asyncio.run(_rendered_with(worker, tmp_path / "b.mp4"))
+        worker.kill()
+        with pytest.raises(Gone):
+            asyncio.run(_rendered_with(worker, tmp_path / "c.mp4"))
     finally:
         worker.kill()
     assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "a.mp4").read_bytes()

@@ -12,6 +12,7 @@ from mock_server.images import Picture, is_url
 from mock_server.media.camera import REST, Way, drift, way_of
 from mock_server.rules import Json
 from mock_server.task import Task
+from mock_server.version import __version__
 
 #: Of a shot that ends on another picture than it starts on: the part after which the one gives way to the other.
 DISSOLVE = (0.3, 0.7)
@@ -81,8 +82,9 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """A file name that no other clip has."""
-        return hashlib.blake2b(repr(astuple(self)).encode(), digest_size=16).hexdigest()
+        """A file name that no other clip has, nor this one of another version."""
+        told = f"{__version__} {astuple(self)}"
+        return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
     @property
     def pictures(self) -> dict[str, Picture]:

@@ -24,6 +24,8 @@ _LIKED = ("notosans-regular", "dejavusans.", "notosanscjk", "notosans", "arial",
 #: Typefaces of coloured pictures have them in one size only.
 _BITMAP_SIZE = 109
 _MOST_FILES = 2_000
+#: How many typefaces are looked at, and by how many characters of a block.
+_MOST_FACES, _SAMPLES = 100, 6
 #: A character that no typeface has; what is drawn for it is drawn for all that are missing.
 _NOBODYS = "\U0010fffe"
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3")
@@ -164,7 +166,17 @@ def _face_of(character: str) -> str | None:
     """The file of a typeface that has a character; "" is the built-in one."""
     if character.isspace() or _has("", character):
         return ""
-    return next((file for file in _files() if _has(file, character)), None)
+    return next((file for file in _faces_near(ord(character) >> 8) if _has(file, character)), None)
+
+
+@functools.lru_cache(512)
+def _faces_near(block: int) -> tuple[str, ...]:
+    """The files of typefaces that have any of some characters of a block of 256: to look for each in all takes long."""
+    assigned = [
+        chr(code) for code in range(block << 8, (block + 1) << 8) if unicodedata.category(chr(code))[0] in "LSNP"
+    ]
+    samples = assigned[:: max(1, len(assigned) // _SAMPLES)]
+    return tuple(file for file in _files() if any(_has(file, sample) for sample in samples))
 
 
 @functools.lru_cache(16_384)
@@ -177,7 +189,7 @@ def _has(file: str, character: str) -> bool:
             drawn, none = font.getmask(character, mode), font.getmask(_NOBODYS, mode)
         except (OSError, ValueError):
             continue
-        if drawn.getbbox() is not None and (drawn.size != none.size or bytes(drawn) != bytes(none)):
+        if drawn.getbbox() is not None and (drawn.size != none.size or list(drawn) != list(none)):
             return True
     return False
 
@@ -204,7 +216,7 @@ def _files() -> tuple[str, ...]:
         for pattern in ("*.ttf", "*.otf", "*.ttc"):
             found += sorted(folder.rglob(pattern))[:_MOST_FILES]
     upright = [path for path in found if not any(word in path.name.lower() for word in ("italic", "oblique", "bold"))]
-    return tuple(str(path) for path in sorted(upright, key=_rank))
+    return tuple(str(path) for path in sorted(upright, key=_rank)[:_MOST_FACES])
 
 
 def _rank(path: Path) -> tuple[int, str]:

@@ -28,14 +28,20 @@ def opened(content: bytes, most: Size) -> Image.Image | None:
     """
     try:
         with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return None
             image.draft("RGB", (most[0] * 2, most[1] * 2))
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _flat(upright)
+            return _flat(_upright(image))
     except (OSError, ValueError, SyntaxError, MemoryError, EOFError, Image.DecompressionBombError):
         return None
     except Exception:  # noqa: BLE001 - a decoder that stumbles is no reason to have no video
         return None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """A photograph as it was seen. Only JPEGs are turned, as where their sizes are judged."""
+    return ImageOps.exif_transpose(image) if image.format == "JPEG" else image
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -217,10 +223,12 @@ def area(mask: bytes, size: Size) -> Image.Image:
     """Where a mask is painted, as big as the frame: where it is bright, or where it is opaque if it is see-through."""
     try:
         with Image.open(io.BytesIO(mask)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return Image.new("L", size, 0)
             image.load()
             alpha = image.getchannel("A") if "A" in image.mode else None
             see_through = alpha is not None and alpha.histogram()[255] < alpha.width * alpha.height
-            painted = alpha if alpha is not None and see_through else _flat(image).convert("L")
+            painted = alpha if alpha is not None and see_through else _flat(_upright(image)).convert("L")
     except Exception:  # noqa: BLE001 - as in opened
         return Image.new("L", size, 0)
     fitting = ImageOps.fit(painted, size, Image.Resampling.BILINEAR)

@@ -11,7 +11,7 @@ import os
 import queue
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mock_server.errors import MissingExtra
@@ -51,11 +51,11 @@ def thumbnail(clip: Clip, contents: Mapping[str, bytes], path: Path) -> None:
     _whole(path, lambda name: Path(name).write_bytes(written.getvalue()))
 
 
-def _whole(path: Path, write: object) -> None:
-    handle, name = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
+def _whole(path: Path, write: Callable[[str], object]) -> None:
+    handle, name = tempfile.mkstemp(suffix=".part", dir=path.parent)
     os.close(handle)
     try:
-        write(name)  # type: ignore[operator]
+        write(name)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

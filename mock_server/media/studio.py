@@ -9,7 +9,7 @@ import pickle  # noqa: S403 - it is written here, and read by our own worker
 import subprocess  # noqa: S404 - our own worker
 import sys
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,45 +18,55 @@ from mock_server.media.clip import Clip
 
 #: What was served so many real seconds before the latest is not removed, however full the folder is.
 IN_USE = 120.0
-_SUFFIXES = (".mp4", ".jpg")
+#: After so many files that were made in no time there is a look at how many there are.
+LOOK_AFTER = 200
+_SUFFIXES = (".mp4", ".jpg", ".part")
 
 
 class NotRendered(Exception):
     """A clip could not be rendered; the text says why."""
 
 
+class Gone(NotRendered):
+    """Whoever was to render it has ended."""
+
+
 class Worker:
-    """One rendering process, started when it is first needed, and anew when it has ended."""
+    """One rendering process, started when it is first needed. Once it is killed or gone, it is no good any more."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self.dead = False
 
     def do(self, job: bytes) -> None:
-        """Have a job done, and wait for it. Raises NotRendered, also when it is killed meanwhile."""
-        process = self._running()
-        if process.stdin is None or process.stdout is None:
-            raise NotRendered("the renderer has no pipes")
+        """Have a job done, and wait for it. Raises NotRendered, and Gone also when it is killed meanwhile."""
         try:
-            process.stdin.write(len(job).to_bytes(8) + job)
-            process.stdin.flush()
-            answer = process.stdout.readline()
+            answer = self._answer(job)
         except (OSError, ValueError) as error:
-            raise NotRendered(f"the renderer is gone: {error}") from None
-        if answer != b"\n":
-            if self._process is process:
-                self.kill()
-            raise NotRendered(answer.decode("utf-8", "replace").strip() or "the renderer ended")
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
             self.kill()
-            command = [sys.executable, "-m", "mock_server.media.worker"]
+            raise Gone(f"the renderer is gone: {error}") from None
+        if not answer:
+            self.kill()
+            raise Gone("the renderer ended")
+        if answer != b"\n":
+            raise NotRendered(answer.decode("utf-8", "replace").strip())
+
+    def _answer(self, job: bytes) -> bytes:
+        process = self._process
+        if process is None:
+            # -P: what lies in the folder that the server was started in is not for it to import
+            command = [sys.executable, "-P", "-m", "mock_server.media.worker"]
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603
-        return self._process
+            process = self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603
+        if self.dead or process.stdin is None or process.stdout is None:
+            raise OSError("it was to end")
+        process.stdin.write(len(job).to_bytes(8) + job)
+        process.stdin.flush()
+        return process.stdout.readline()
 
     def kill(self) -> None:
-        """End it at once."""
+        """End it at once, and for good."""
+        self.dead = True
         process, self._process = self._process, None
         if process is None:
             return
@@ -72,7 +82,7 @@ class Worker:
 class _Job:
     """A rendering that is under way, and how many wait for it."""
 
-    task: asyncio.Task[None]
+    task: asyncio.Task[Path]
     waiting: int = 0
 
 
@@ -80,17 +90,21 @@ class Studio:
     """Files of clips below ``folder``, at most ``most_bytes`` of them."""
 
     def __init__(self, folder: Path, most_bytes: int = 512 * MIB) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
         self._most_bytes = most_bytes
         self._jobs: dict[str, _Job] = {}
-        self._cores = os.cpu_count() or 1
         self._places: asyncio.Semaphore | None = None
-        self._workers: list[Worker] = []
+        self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
+        self._made = 0
+        self._closed = False
         weakref.finalize(self, _kill_all, self._workers)
 
     def close(self) -> None:
-        """End all that is under way."""
+        """End all that is under way; nothing is rendered any more."""
+        self._closed = True
+        for job in self._jobs.values():
+            job.task.cancel()
         _kill_all(self._workers)
 
     @property
@@ -104,99 +118,120 @@ class Studio:
 
     def made(self, path: Path, content: Callable[[], bytes]) -> Path:
         """A file that is made in no time, and now if it is not there."""
-        if not self._used(path):
+        if not _used(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content())
+            part = path.with_suffix(".part")
+            part.write_bytes(content())
+            part.replace(path)
+            self._made += 1
+            if self._made % LOOK_AFTER == 0:
+                self._make_room(path)
         return path
 
     def there(self, clip: Clip, suffix: str) -> Path | None:
         """The file of a clip, if it is rendered."""
         path = self.path(clip, suffix)
-        return path if self._used(path) else None
+        return path if _used(path) else None
 
     async def rendered(self, clip: Clip, contents: Mapping[str, bytes], suffix: str) -> Path:
         """The file of a clip, rendered now if it is not there. When nobody waits for it any more, that ends. Raises
         NotRendered.
         """
         path = self.path(clip, suffix)
-        if self._used(path):
+        if _used(path):
             return path
         job = self._jobs.get(path.name)
         if job is None:
             task = asyncio.get_running_loop().create_task(self._render(clip, contents, path))
             job = self._jobs[path.name] = _Job(task)
-            task.add_done_callback(lambda _: self._jobs.pop(path.name, None))
+            task.add_done_callback(lambda _: self._forget(path.name, job))
         job.waiting += 1
         try:
-            await asyncio.shield(job.task)
+            return await asyncio.shield(job.task)
         finally:
             job.waiting -= 1
             if not job.waiting:
+                self._forget(path.name, job)  # who asks from now on gets one of its own
                 job.task.cancel()
+
+    def _forget(self, name: str, job: _Job) -> None:
+        if self._jobs.get(name) is job:
+            del self._jobs[name]
+
+    async def _render(self, clip: Clip, contents: Mapping[str, bytes], path: Path) -> Path:
+        if self._places is None:
+            self._places = asyncio.Semaphore(os.cpu_count() or 1)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        async with self._places:
+            found = await self._tried(clip, contents, path)
+        await asyncio.to_thread(self._make_room, found)
+        return found
+
+    async def _tried(self, clip: Clip, contents: Mapping[str, bytes], path: Path) -> Path:
+        """Render it, once more if the renderer ended. If it is the pictures that cannot be rendered, a file that is not
+        kept as that of the clip has cards in their place.
+        """
+        try:
+            with contextlib.suppress(Gone):
+                return await self._done(clip, contents, path)
+            return await self._done(clip, contents, path)
+        except NotRendered:
+            if not contents or self._closed:
+                raise
+            return await self._done(clip, {}, path.with_name(f"without-pictures-{path.name}"))
+
+    async def _done(self, clip: Clip, contents: Mapping[str, bytes], path: Path) -> Path:
+        worker = self._hired()
+        job = pickle.dumps((clip, dict(contents), str(path)))
+        try:
+            await asyncio.to_thread(worker.do, job)
+        except asyncio.CancelledError:
+            worker.kill()
+            raise
+        finally:
+            if worker.dead:
+                self._workers.discard(worker)
+            else:
+                self._idle.append(worker)
         return path
 
-    async def _render(self, clip: Clip, contents: Mapping[str, bytes], path: Path) -> None:
-        if self._places is None:
-            self._places = asyncio.Semaphore(self._cores)
-        async with self._places:
-            worker = self._hired()
-            try:
-                await self._tried(worker, clip, contents, path)
-            finally:
-                self._idle.append(worker)
-        await asyncio.to_thread(self._make_room, path)
-
-    async def _tried(self, worker: Worker, clip: Clip, contents: Mapping[str, bytes], path: Path) -> None:
-        """Render it; without its pictures, if those are what does not work."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            await _killed_if_cancelled(worker, asyncio.to_thread(worker.do, _job(clip, contents, path)))
-        except NotRendered:
-            if not contents:
-                raise
-            await _killed_if_cancelled(worker, asyncio.to_thread(worker.do, _job(clip, {}, path)))
-
     def _hired(self) -> Worker:
+        if self._closed:
+            raise NotRendered("the server is about to stop")
         if self._idle:
             return self._idle.pop()
         worker = Worker()
-        self._workers.append(worker)
+        self._workers.add(worker)
         return worker
-
-    def _used(self, path: Path) -> bool:
-        """Whether a file is there; if so, it counts as used now."""
-        try:
-            os.utime(path)
-        except OSError:
-            return False
-        return True
 
     def _make_room(self, kept: Path) -> None:
         """Remove what was used longest ago, while there is too much."""
-        files = [(one.stat(), one) for one in self._folder.iterdir() if one.suffix in _SUFFIXES]
-        size = sum(stat.st_size for stat, _ in files)
-        files.sort(key=lambda found: found[0].st_mtime)
-        for stat, path in files:
-            if size <= self._most_bytes or stat.st_mtime > files[-1][0].st_mtime - IN_USE:
+        files = []
+        for one in self._folder.iterdir():
+            with contextlib.suppress(OSError):  # it went meanwhile
+                if one.suffix in _SUFFIXES:
+                    stat = one.stat()
+                    files.append((stat.st_mtime, stat.st_size, one))
+        size = sum(length for _, length, _ in files)
+        files.sort()
+        for used_at, length, path in files:
+            if size <= self._most_bytes or used_at > files[-1][0] - IN_USE:
                 return
             if path != kept:
                 path.unlink(missing_ok=True)
-                size -= stat.st_size
+                size -= length
 
 
-def _job(clip: Clip, contents: Mapping[str, bytes], path: Path) -> bytes:
-    return pickle.dumps((clip, dict(contents), str(path.absolute())))
-
-
-async def _killed_if_cancelled(worker: Worker, work: Awaitable[None]) -> None:
+def _used(path: Path) -> bool:
+    """Whether a file is there; if so, it counts as used now."""
     try:
-        await work
-    except asyncio.CancelledError:
-        worker.kill()
-        raise
+        os.utime(path)
+    except OSError:
+        return False
+    return True
 
 
-def _kill_all(workers: list[Worker]) -> None:
-    for worker in workers:
+def _kill_all(workers: set[Worker]) -> None:
+    for worker in list(workers):
         worker.kill()
     workers.clear()

@@ -55,9 +55,9 @@ def _exactly(source: Any, size: int) -> bytes | None:
 
 def _done(job: bytes) -> bytes:
     """Do it; an empty line, or what went wrong."""
-    from mock_server.media.render import render, thumbnail
-
     try:
+        from mock_server.media.render import render, thumbnail
+
         clip, contents, name = pickle.loads(job)  # noqa: S301 - as above
         path = Path(name)
         (thumbnail if path.suffix == ".jpg" else render)(clip, contents, path)

@@ -6,6 +6,8 @@ import asyncio
 import functools
 import re
 from collections.abc import Coroutine
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,20 @@ class FileAnswer(Answer):
         await self._response(scope, receive, send)
 
 
+class Unchanged(Answer):
+    """304: the client has it already. It says nothing of a length."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(304, b"", ())
+        self.headers = [(b"etag", tag.encode())]
+
+
+def _is_known(call: Call, tag: str) -> bool:
+    """Whether If-None-Match names it."""
+    given = (call.header(b"if-none-match") or b"").decode("latin-1")
+    return any(one.strip().removeprefix("W/") in {tag, "*"} for one in given.split(","))
+
+
 class Media:
     """Serves clips and their thumbnails. The URL carries no key: whoever has it may watch."""
 
@@ -79,7 +95,9 @@ class Media:
             raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} has no clip: it is not completed")
         await self._stage.enter(call, world, "media", task)
         self._require_fresh(task, call.at)
-        return await self.answer(call, clip_of(self._service.judges[task.model].endpoint, task, int(found[2])))
+        end = task.timeline.end
+        clip = clip_of(self._service.judges[task.model].endpoint, task, int(found[2]))
+        return await self.answer(call, clip, call.at if end is None else end.at)
 
     def _require_fresh(self, task: Task, now: float) -> None:
         end = task.timeline.end
@@ -88,20 +106,22 @@ class Media:
         said = f"this URL was good for {self._ttl:g} s after the task ended, and that was {now - end.at:.0f} s ago"
         raise GatewayError(Trouble.FORBIDDEN, said)
 
-    async def answer(self, call: Call, clip: Clip) -> Answer:
-        """What a clip is sent as."""
+    async def answer(self, call: Call, clip: Clip, ended_at: float) -> Answer:
+        """What a clip is sent as; it has been the same since its task ended."""
         if call.path.endswith(".jpg"):
             path, type_ = await self._rendered(call, clip, ".jpg"), "image/jpeg"
         else:
             path, type_ = await self._file(call, clip), "video/mp4"
         tag = f'"{path.stem}"'
-        if call.header(b"if-none-match") in {tag.encode(), b"*"}:
-            return Answer(304, b"", [(b"etag", tag.encode())])
+        if _is_known(call, tag):
+            return Unchanged(tag)
         _drop_strange_range(call)
         size = path.stat().st_size
         if _beyond(call, size):
-            raise GatewayError(Trouble.BAD_RANGE, f"the clip has {size} bytes, and the range starts after them")
-        return FileAnswer(path, type_, {"etag": tag, "x-mock-media": self._kind})
+            said = f"the clip has {size} bytes, and the range starts after them"
+            raise GatewayError(Trouble.BAD_RANGE, said, headers={"content-range": f"bytes */{size}"})
+        since = format_datetime(datetime.fromtimestamp(ended_at, UTC), usegmt=True)
+        return FileAnswer(path, type_, {"etag": tag, "last-modified": since, "x-mock-media": self._kind})
 
     async def _file(self, call: Call, clip: Clip) -> Path:
         if self._kind == "off":
@@ -173,4 +193,6 @@ def _drop_strange_range(call: Call) -> None:
 def _beyond(call: Call, size: int) -> bool:
     """Whether no part of the range asked for is there."""
     found = RANGE.fullmatch(call.header(b"range") or b"")
-    return found is not None and found[1] != b"" and found[3] is None and int(found[1]) >= size
+    if found is None or found[3] is not None:
+        return False
+    return int(found[1]) >= size if found[1] else int(found[2]) == 0

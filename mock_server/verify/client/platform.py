@@ -77,7 +77,7 @@ class HandCourier(Courier):
 class SmallMedia(Media):
     """In place of clips: a few bytes for each, other ones for every clip."""
 
-    async def answer(self, call: Call, clip: Clip) -> Answer:
+    async def answer(self, call: Call, clip: Clip, ended_at: float) -> Answer:
         """See Media."""
         return Answer(200, clip_bytes(call.path), [(b"content-type", b"video/mp4")])
 
