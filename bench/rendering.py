@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
 import socket
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from mock_server.media.frames import frame_of
 from mock_server.media.render import _encode, all_frames, render
 from mock_server.media.tiny import tiny
 from tests.clips import ROWS, planned
+from tests.test_studio import TELLS_ITS_MEMORY
 
 MEASURED = (
     "title card",
@@ -68,12 +68,10 @@ def memory(plan: tuple[Clip, dict[str, bytes]], folder: Path) -> None:
     """The most memory that a renderer of its own takes for a clip."""
     clip, contents = plan
     job = pickle.dumps((clip, contents, str(folder / "c.mp4")))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    command = [sys.executable, "-m", "mock_server.media.worker"]
-    took = seconds(
-        lambda: subprocess.run(command, input=len(job).to_bytes(8) + job, check=True, stdout=subprocess.DEVNULL)
-    )
-    most = max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) // 1024
+    began = time.perf_counter()
+    sent = len(job).to_bytes(8) + job
+    ended = subprocess.run([sys.executable, "-c", TELLS_ITS_MEMORY], input=sent, capture_output=True, check=True)
+    took, most = time.perf_counter() - began, int(ended.stderr) // 1024
     print(f"{clip.width}x{clip.height} {clip.seconds} s in a process of its own: {took:.1f} s, at most {most} MiB")
 
 
