@@ -302,7 +302,7 @@ def test_other_calls_are_answered_while_a_video_is_rendered(http, tmp_path):
     assert polls > 20
 
 
-#: The most memory of this program alone: on Linux getrusage has that of the parent too, and elsewhere there is no other.
+#: The most memory of this program alone: on Linux getrusage has that of the parent too, elsewhere not.
 TELLS_ITS_MEMORY = """
 import pathlib, re, resource, sys
 from mock_server.media.worker import main
