@@ -6,6 +6,7 @@ import base64
 import io
 import itertools
 import struct
+import threading
 import time
 import zlib
 from dataclasses import replace
@@ -385,3 +386,18 @@ def test_a_header_that_promises_too_much_keeps_nobody_waiting():
     assert inspect(whole[:2] + segment * 200_000 + whole[2:], Limits(10 * MIB, aspect=True)).width == 1280
     assert time.thread_time() - began < 5
     assert opened(_png_of(9000, 9000), (1280, 720)) is None
+
+
+def test_an_encoder_that_fails_leaves_no_thread_behind(tmp_path, videos, monkeypatch):
+    def fails(clip, drawn, name):
+        next(drawn)
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("mock_server.media.render._encode", fails)
+    with pytest.raises(OSError, match="disk is full"):
+        render(*videos.plan(ROWS["title card"]), tmp_path / "a.mp4")
+    for thread in threading.enumerate():
+        if thread.name == "kirin-mock frames":
+            thread.join(20)
+            assert not thread.is_alive()
+    assert list(tmp_path.iterdir()) == []

@@ -72,19 +72,28 @@ def _drawn_ahead(clip: Clip, contents: Mapping[str, bytes]) -> Iterator[av.Video
     """All frames, drawn on a thread of their own."""
     drawn: queue.Queue[av.VideoFrame | BaseException | None] = queue.Queue(AHEAD)
 
+    given_up = threading.Event()
+
     def draw() -> None:
         try:
             for image in all_frames(clip, contents):
                 drawn.put(frame_of(image))
+                if given_up.is_set():
+                    return
             drawn.put(None)
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             drawn.put(error)
 
     threading.Thread(target=draw, daemon=True, name="kirin-mock frames").start()
-    while (frame := drawn.get()) is not None:
-        if isinstance(frame, BaseException):
-            raise frame
-        yield frame
+    try:
+        while (frame := drawn.get()) is not None:
+            if isinstance(frame, BaseException):
+                raise frame
+            yield frame
+    finally:
+        given_up.set()
+        while not drawn.empty():  # so that nobody waits for room in it
+            drawn.get_nowait()
 
 
 def _encode(clip: Clip, drawn: Iterator[av.VideoFrame], name: str) -> None:
