@@ -132,7 +132,7 @@ class Media:
 
     async def _rendered(self, call: Call, clip: Clip, suffix: str) -> Path:
         if not can_render():
-            raise GatewayError(Trouble.UNAVAILABLE, str(MissingExtra("pictures of videos", "video")))
+            raise GatewayError(Trouble.UNAVAILABLE, str(MissingExtra("a thumbnail", "video")))
         there = self.studio.there(clip, suffix)
         if there is not None:
             return there
