@@ -154,7 +154,7 @@ MISTAKES = {
     ("--time", "real", "json:loads"): "--time real is for commands",
     ("--scale", "5", "json:loads"): "--scale is for --time real",
     ("json:loads",): "the adapter cannot be made: TypeError: the JSON object must be str",
-    ("--findings", "/proc/none", "json:loads"): "--findings /proc/none is no folder to write to",
+    ("--findings", "/proc/none", "json:loads"): "--findings /proc/none cannot be written to",
     ("--html", "/no/such/page.html", "json:loads"): "--html /no/such/page.html cannot be written: no such folder",
 }
 

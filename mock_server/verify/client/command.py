@@ -18,8 +18,9 @@ from mock_server.conduct.sheet import Row, Sheet, badge, html, junit, printable,
 from mock_server.endpoints import discover
 from mock_server.errors import UsageError
 from mock_server.redaction import safe_text
+from mock_server.serve import require_folder
 from mock_server.verify.client.external import External, Terms
-from mock_server.verify.client.findings import FOLDER, Client, Finding, keep, kept, require_room
+from mock_server.verify.client.findings import FOLDER, Client, Finding, keep, kept
 from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.loading import load
 from mock_server.verify.client.properties import ALL, EVERY
@@ -48,7 +49,7 @@ class Options:
 def verify_client(options: Options) -> int:
     """0 when nothing is held against the client, 1 otherwise."""
     limits = _limits(profile_of(options.profile), options.client)
-    require_room(options.findings)
+    require_folder(options.findings, "--findings")
     for form, name in options.outputs.items():
         require_writable(name, f"--{form}")
     report = run(options.client, limits, options.seed, options.scripts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,16 +53,6 @@ class Finding:
         client = {**asdict(self.client), "folder": None}
         told = orjson.dumps([client, self.script.as_json()], option=orjson.OPT_SORT_KEYS)
         return f"{self.about}-{hashlib.blake2b(told, digest_size=3).hexdigest()}"
-
-
-def require_room(folder: str) -> None:
-    """Raise UsageError if no findings could be kept there."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"--findings {folder} is no folder to write to: {error.strerror or error}") from None
 
 
 def keep(finding: Finding, folder: str) -> Path:
