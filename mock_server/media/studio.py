@@ -57,7 +57,7 @@ class Worker:
             # -P: what lies in the folder that the server was started in is not for it to import
             command = [sys.executable, "-P", "-m", "mock_server.media.worker"]
             pipe = subprocess.PIPE
-            process = self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603
+            process = self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603 - as above
         if self.dead or process.stdin is None or process.stdout is None:
             raise OSError("it was to end")
         process.stdin.write(len(job).to_bytes(8) + job)

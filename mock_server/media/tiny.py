@@ -42,4 +42,4 @@ def _colour(hue: float) -> tuple[int, int, int]:
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.6, 0.5)
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     differences = (blue - luma) / 1.8556, (red - luma) / 1.5748
-    return round(16 + 219 * luma), *(round(128 + 224 * one) for one in differences)  # type: ignore[return-value]
+    return round(16 + 219 * luma), round(128 + 224 * differences[0]), round(128 + 224 * differences[1])
