@@ -8,7 +8,7 @@ BIN := .venv/bin
 GOOD_CLIENTS := light:Light reference:Reference asynchronous:Asynchronous queued:Queued
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo serve test verify mutants soak clients lint lint-contract bench bench-video contact-sheet contract lock clean
+.PHONY: demo serve test test-all verify mutants soak clients test-clients lint lint-contract bench bench-video contact-sheet contract lock clean
 
 demo: .venv/run
 	$(BIN)/kirin-mock demo
@@ -18,6 +18,9 @@ serve: .venv/run
 
 test: .venv/dev
 	$(BIN)/python -m pytest
+
+# Everything there is to test: also the real clients, each broken server, and clients that generators make.
+test-all: test test-clients mutants clients
 
 # Verifies a server of its own, against the contract.
 verify: .venv/dev
@@ -33,8 +36,8 @@ soak: mutants
 	for client in $(GOOD_CLIENTS); do for seed in 0 1; do echo $$client; \
 	  $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed mock_server.verify.client.$$client | tail -1 || exit 1; \
 	done; done
-	for seed in 0 1; do $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed -- \
-	  $(BIN)/python -m mock_server.adapters.node | tail -1 || exit 1; done
+	for protocol in "" --queue; do for seed in 0 1; do $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed -- \
+	  $(BIN)/python -m mock_server.adapters.node $$protocol | tail -1 || exit 1; done; done
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
@@ -64,6 +67,18 @@ clients: .venv/dev .venv/clients .venv/npm
 	  openapi-generator-cli==7.26.0 urllib3 python-dateutil
 	touch $@
 
+# Real clients of the platform, as PyPI has them, against this server: docs/real-clients.md.
+test-clients: .venv/sdks
+	.venv/sdks/bin/python -m pytest tests/clients
+
+# An environment of their own: what the clients need stays out of the other lists.
+.venv/sdks: .venv/made requirements/run.txt tests/clients/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --require-hashes --requirement tests/clients/requirements.txt
+	$@/bin/python -m pip install --quiet --requirement requirements/run.txt
+	$@/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
 # Requests per second, beside a bare Starlette app with the same validation. Needs wrk.
 bench: .venv/dev
 	$(BIN)/python bench/run.py
@@ -82,6 +97,7 @@ contract: .venv/run
 # Write the pinned requirements anew, from the newest releases that pyproject.toml allows.
 lock:
 	$(PYTHON) requirements/lock.py
+	$(PYTHON) requirements/lock.py clients
 
 clean:
 	rm -rf .venv

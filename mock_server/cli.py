@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mock_server.settings import Settings
 
 REPORTS = ("json", "junit", "html", "badge")
-REPEATABLE = {"api_key", "callback_allow", "callback_secret"}
+REPEATABLE = {"api_key", "callback_allow", "callback_secret", "intercept_host"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,17 +25,21 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
+def _add_settings(parser: argparse.ArgumentParser, **flags: tuple[str, ...]) -> None:
+    """A flag for every setting; ``flags`` are those of settings that have others than usual, or none."""
     from mock_server.settings import ENVIRONMENT_PREFIX, Settings, flag
 
     for name, field in Settings.model_fields.items():
+        named = flags.get(name, (flag(name),))
+        if not named:
+            continue
         default = "" if field.default in (None, (), False) else f"; default {_shown(field.default)}"
         told = f"{field.description} [{ENVIRONMENT_PREFIX}{name.upper()}{default}]".replace("%", "%%")
         if field.annotation is bool:
-            parser.add_argument(flag(name), dest=name, action="store_const", const=True, help=told)
+            parser.add_argument(*named, dest=name, action="store_const", const=True, help=told)
             continue
         metavar, action = name.rpartition("_")[2].upper(), "append" if name in REPEATABLE else "store"
-        parser.add_argument(flag(name), dest=name, metavar=metavar, action=action, help=told)
+        parser.add_argument(*named, dest=name, metavar=metavar, action=action, help=told)
 
 
 def _shown(default: Any) -> str:
@@ -50,6 +54,19 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="start the server", description="Start the server.", allow_abbrev=False)
     _add_settings(serve)
     serve.set_defaults(run=_serve)
+
+    run = commands.add_parser(
+        "run",
+        help="run a command whose calls to the platform come to a server of its own",
+        description="Start a server and an intercepting proxy, and run a command with the proxy in its environment. "
+        "Its calls to the platform's hosts come to the server, all others are refused. The exit code is the command's. "
+        "The log is off and the port a free one unless told.",
+        usage="%(prog)s [options] -- COMMAND ...",
+        allow_abbrev=False,
+    )
+    _add_settings(run, host=(), intercept_host=("--host", "--intercept-host"))
+    run.add_argument("command", metavar="COMMAND", nargs="*", help="the command and its arguments")
+    run.set_defaults(run=_run)
 
     demo = commands.add_parser(
         "demo",
@@ -258,6 +275,18 @@ def _serve(parsed: argparse.Namespace) -> int:
     from mock_server.serve import serve
 
     return serve(settings)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    if not parsed.command:
+        raise UsageError("run needs a command: kirin-mock run -- COMMAND ... (see kirin-mock run --help)")
+    from mock_server.settings import load
+
+    environment = {name: value for name, value in os.environ.items() if name != "KIRIN_MOCK_HOST"}
+    settings = load(vars(parsed), environment, {"port": 0, "log_format": "off", "intercept": 0})
+    from mock_server.run_command import run_command
+
+    return run_command(settings, parsed.command)
 
 
 def _demo(parsed: argparse.Namespace) -> int:

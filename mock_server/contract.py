@@ -233,8 +233,9 @@ class Judge:
         kinds = jsonschema_rs.ValidationErrorKind
         if root.name in {"image", "image_tail"} and isinstance(error.kind, kinds.Required | kinds.MinLength):
             return Mistake.IMAGE_MISSING
-        if path[-1] == "mask":
-            return Mistake.IMAGE_FORMAT
+        if path[-1] == "mask":  # one that is not there, or does not belong there, is no image with a wrong format
+            absent = isinstance(error.kind, kinds.Required | kinds.AdditionalProperties)
+            return Mistake.OTHER if absent else Mistake.IMAGE_FORMAT
         return root.mistake
 
     def _broken_rules(self, params: Json, found: list[Violation]) -> list[Violation]:

@@ -27,6 +27,8 @@ try:
 except ImportError:
     raise MissingExtra("kirin-mock demo", "video") from None
 
+#: These are submitted over the queue protocol, the others on the generation paths.
+ON_THE_QUEUE = frozenset({"kirin_v1_t2v", "kirin_v3_i2v"})
 #: Real seconds between two polls of one task, and how long to wait for anything at all.
 POLL_EVERY = 0.1
 PATIENCE = 120.0
@@ -73,11 +75,16 @@ def requests() -> dict[str, dict[str, Any]]:
     }
 
 
+#: Shows how far a task is, from 0 to 1, and in which state.
+Show = Callable[[float, str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Video:
     """What a file on disk turned out to be, as read back."""
 
     model: str
+    protocol: str
     path: Path
     seconds: float
     width: int
@@ -108,24 +115,47 @@ class Demo:
         self._client = client
         self._inbox = server.inbox("demo")
 
-    def follow(self, model: str, body: dict[str, Any], show: Callable[[float, str], None]) -> Video:
+    def follow(self, model: str, body: dict[str, Any], show: Show) -> Video:
         """Submit, poll until the end, wait for the callbacks, save the video."""
         parameters = body.get("data", body)
         parameters["callback_url"] = self._inbox.url
-        made = self._call("POST", "/model/v1/generation", json={"model": model, **body}).json()
-        task: dict[str, Any] = made
-        for task in self._polls(made["id"]):
-            show(task["progress"], task["status"])
-        if task["status"] != "completed":
-            raise DemoFailed(f"{model} {task['status']}: {task.get('error')}")
-        news = self._news(made["id"])
+        protocol = "queue" if model in ON_THE_QUEUE else "generation"
+        if protocol == "queue":
+            task_id, url = self._queued(model, parameters, show)
+        else:
+            task_id, url = self._generated(model, body, show)
+        events = self._events(task_id)
         show(1.0, "rendering")
         path = self._out / f"{model}.mp4"
-        path.write_bytes(self._client.get(task["output"][0]["content"][0]["url"]).raise_for_status().content)
-        video = Video(model, path, *probe(path), callbacks=news)
-        self._require_promised(made["id"], video)
-        show(1.0, f"saved, {news} callbacks")
+        path.write_bytes(self._client.get(url).raise_for_status().content)
+        video = Video(model, protocol, path, *probe(path), callbacks=events)
+        self._require_promised(task_id, video)
+        show(1.0, f"saved, {events} callbacks")
         return video
+
+    def _generated(self, model: str, body: dict[str, Any], show: Show) -> tuple[str, str]:
+        """Follow a task on the generation paths; its id, and the URL of its video."""
+        made = self._call("POST", "/model/v1/generation", json={"model": model, **body}).json()
+        task: dict[str, Any] = made
+        for task in self._polls(f"/model/v1/generation/task/{made['id']}"):
+            show(task.get("progress", 1.0), task["status"])
+            if task["status"] != "in_progress":
+                break
+        if task["status"] != "completed":
+            raise DemoFailed(f"{model} {task['status']}: {task.get('error')}")
+        return made["id"], task["output"][0]["content"][0]["url"]
+
+    def _queued(self, model: str, parameters: dict[str, Any], show: Show) -> tuple[str, str]:
+        """The same over the queue protocol, by the URLs of the submit's answer."""
+        made = self._call("POST", f"/model/v1/queue/{model}", json=parameters).json()
+        task_id = self._server.task(made["request_id"]).id
+        for status in self._polls(made["status_url"]):
+            show({"IN_QUEUE": 0.0, "IN_PROGRESS": 0.5}.get(status["status"], 1.0), status["status"])
+            if status["status"] == "COMPLETED":
+                break
+        if "error" in status:
+            raise DemoFailed(f"{model} {status['error_type']}: {status['error']}")
+        return task_id, self._call("GET", made["response_url"]).json()["outputs"][0]["url"]
 
     def _require_promised(self, task_id: str, video: Video) -> None:
         """Raise DemoFailed unless the file is, as read back, what was promised for its task."""
@@ -137,22 +167,20 @@ class Demo:
 
     def _call(self, method: str, path: str, **content: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._server.api_key}"}
-        answer = self._client.request(method, self._server.url + path, headers=headers, **content)
+        url = path if "://" in path else self._server.url + path
+        answer = self._client.request(method, url, headers=headers, **content)
         if answer.status_code != httpx.codes.OK:
             raise DemoFailed(f"{method} {path} answered {answer.status_code}: {answer.text[:500]}")
         return answer
 
-    def _polls(self, task_id: str) -> Iterator[dict[str, Any]]:
-        """The task as each poll shows it, until it has ended."""
+    def _polls(self, path: str) -> Iterator[dict[str, Any]]:
+        """A task as each poll of a path or URL shows it. Raises DemoFailed when nobody ends it in time."""
         for _ in range(round(PATIENCE / POLL_EVERY)):
-            task: dict[str, Any] = self._call("GET", f"/model/v1/generation/task/{task_id}").json()
-            yield task
-            if task["status"] != "in_progress":
-                return
+            yield self._call("GET", path).json()
             pause(POLL_EVERY)
-        raise DemoFailed(f"task {task_id} did not end within {PATIENCE:g} s")
+        raise DemoFailed(f"{path} did not end within {PATIENCE:g} s")
 
-    def _news(self, task_id: str) -> int:
+    def _events(self, task_id: str) -> int:
         """How many callbacks came for a task, once the last one is there."""
         while True:
             arrived = self._inbox.bodies
@@ -209,9 +237,11 @@ def _show(progress: Progress, bar: TaskID, done: float, state: str) -> None:
 
 
 def _print_table(console: Console, videos: list[Video]) -> None:
-    table = Table("video", "seconds", "size", "fps", "callbacks", box=None, header_style="bold")
+    table = Table("video", "protocol", "seconds", "size", "fps", "callbacks", box=None, header_style="bold")
     for video in videos:
         size = f"{video.width}x{video.height}"
-        table.add_row(video.path.name, f"{video.seconds:g}", size, f"{video.fps:g}", str(video.callbacks))
+        table.add_row(
+            video.path.name, video.protocol, f"{video.seconds:g}", size, f"{video.fps:g}", str(video.callbacks)
+        )
     console.print(table)
     console.print(f"{len(videos)} videos saved in {videos[0].path.parent.resolve()}; make serve keeps a server running")

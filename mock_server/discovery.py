@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -13,6 +13,11 @@ from mock_server.endpoint import Endpoint
 from mock_server.rules import Json, merge
 
 VENDOR = "Kirin"
+PREFIX = "kirin_"
+#: What the platform's own clients and lists write for these models, their maker, and the company (observed).
+DISPLAY_VENDOR = "Kling"
+DISPLAY_PREFIX = "kling_"
+COMPANY = "kuaishou"
 #: What a plain schema is made of, beside ``description``; image fields have the format "image".
 PLAIN = frozenset(
     {"type", "required", "additionalProperties", "properties", "items", "enum", "default", "minimum", "maximum"}
@@ -29,6 +34,26 @@ _CONSTRAINTS = {
 }
 
 
+def resolved(model: str) -> str:
+    """A model's id from either of its names."""
+    return f"{PREFIX}{model.removeprefix(DISPLAY_PREFIX)}" if model.startswith(DISPLAY_PREFIX) else model
+
+
+def display_id(endpoint: Endpoint) -> str:
+    """A model's id as the platform's own clients show it."""
+    return f"{DISPLAY_PREFIX}{endpoint.model.removeprefix(PREFIX)}"
+
+
+def display_name(endpoint: Endpoint) -> str:
+    """A model's name as the platform's own clients show it."""
+    return endpoint.title.replace(VENDOR, DISPLAY_VENDOR)
+
+
+def subtype(endpoint: Endpoint) -> str:
+    """``i2v`` for a model that takes images, else ``t2v``."""
+    return "i2v" if endpoint.images else "t2v"
+
+
 def listed(endpoint: Endpoint) -> dict[str, Any]:
     """A model as the list has it."""
     return {
@@ -37,11 +62,40 @@ def listed(endpoint: Endpoint) -> dict[str, Any]:
         "name": endpoint.title,
         "type": "video",
         "provider": VENDOR,
+        "source_collection": "multi_models_new",
+        "original_model_id": endpoint.model,
+        "model_subtype": subtype(endpoint),
         "description": endpoint.summary,
-        "input_modalities": ["text", "image"] if endpoint.images else ["text"],
-        "output_modalities": ["video"],
+        "input_modalities": ["Text", "Image"] if endpoint.images else ["Text"],
+        "output_modalities": ["Video"],
         "has_spec": True,
     }
+
+
+def curl(endpoint: Endpoint, base_url: str) -> str:
+    """A call of a model as one line of a shell: its example over the queue, the form that clients parse."""
+    body = orjson.dumps(dict(endpoint.example)).decode().replace("'", "\\u0027").replace("`", "\\u0060")
+    return (
+        f"curl -X POST '{base_url}/model/v1/queue/{endpoint.model}' -H 'Authorization: Bearer YOUR_API_KEY' "
+        f"-H 'Content-Type: application/json' -d '{body}'"
+    )
+
+
+def is_of_provider(provider: str) -> bool:
+    """Whether a filter for a provider means the maker of these models, under any of its names; empty is no filter."""
+    return provider.lower() in {"", VENDOR.lower(), DISPLAY_VENDOR.lower(), COMPANY}
+
+
+def is_about(endpoint: Endpoint, words: str) -> bool:
+    """Whether every one of these words is somewhere in a model's ids, names, provider or description."""
+    about = f"{endpoint.model} {display_id(endpoint)} {endpoint.title} {display_name(endpoint)} {subtype(endpoint)}"
+    about = f"{about} {COMPANY} {endpoint.summary}".lower()
+    return all(word in about for word in words.lower().split())
+
+
+def takes(endpoint: Endpoint, modality: str) -> bool:
+    """Whether a model takes this modality as input; empty is no filter."""
+    return modality.lower() in {"", *(one.lower() for one in listed(endpoint)["input_modalities"])}
 
 
 def spec(endpoint: Endpoint, base_url: str) -> dict[str, Any]:
@@ -61,7 +115,7 @@ def spec(endpoint: Endpoint, base_url: str) -> dict[str, Any]:
         "parameters": _tree(schema["properties"], schema.get("required", ()), endpoint.example, ""),
         "agent_prompt": f"{endpoint.summary} Send the parameters {where}, then poll "
         f"{base_url}/model/v1/generation/task/TASK_ID until status is completed or failed."
-        + "".join(f"\n- {rule['says']}" for rule in _rules(endpoint)),
+        + "".join(f"\n- {said}" for said in sentences(endpoint)),
     }
 
 
@@ -110,21 +164,29 @@ def model_contract(endpoint: Endpoint) -> dict[str, Any]:
         },
         "input_schema": plain(endpoint.params_schema),
         "examples": [{"name": endpoint.title, "input": dict(endpoint.example)}],
-        "input_rules": [
-            {"id": rule["id"], "message": rule["says"], "fields": rule["fields"]} for rule in _rules(endpoint)
-        ],
+        "input_rules": list(_input_rules(endpoint)),
     }
     said = orjson.dumps(contract, option=orjson.OPT_SORT_KEYS)
     return {**contract, "revision": hashlib.blake2b(said, digest_size=6).hexdigest()}
 
 
-def _rules(endpoint: Endpoint) -> list[dict[str, Any]]:
-    between = [{"id": rule.id, "says": rule.message, "fields": list(rule.paths)} for rule in endpoint.rules]
-    images = [
-        {"id": rule["id"], "says": rule["says"], "fields": [rule["says"].partition(" ")[0]]}
-        for rule in image_rules(endpoint)
-    ]
-    return between + images
+def sentences(endpoint: Endpoint) -> list[str]:
+    """What a model asks beyond the bounds of single parameters, each a sentence."""
+    return [rule.message for rule in endpoint.rules] + [rule["says"] for rule in image_rules(endpoint)]
+
+
+def _input_rules(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+    for rule in endpoint.rules:
+        for told in rule.told_as:
+            yield {
+                "kind": told.kind,
+                "fields": list(told.fields),
+                **({"when": dict(told.when)} if told.when is not None else {}),
+                **({"required": list(told.required)} if told.required else {}),
+                "notes": rule.message,
+            }
+    for asked in image_rules(endpoint):
+        yield {"kind": "note", "fields": [asked["says"].partition(" ")[0]], "notes": asked["says"]}
 
 
 def documented_schema(endpoint: Endpoint) -> dict[str, Any]:
@@ -139,13 +201,19 @@ def documented_schema(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def plain(schema: Json) -> dict[str, Any]:
-    """A schema without the rules between parameters and without evidence."""
+    """A schema without the rules between parameters and without evidence. Only the top is closed: clients that are
+    given ``camera_control.type=...`` take the name of every other parameter for one of ``camera_control``.
+    """
+    return {**_plain(schema), "additionalProperties": False}
+
+
+def _plain(schema: Json) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":
-            kept[key] = {name: plain(inner) for name, inner in value.items()}
+            kept[key] = {name: _plain(inner) for name, inner in value.items()}
         elif key == "items":
-            kept[key] = plain(value)
-        elif key in PLAIN:
+            kept[key] = _plain(value)
+        elif key in PLAIN and key != "additionalProperties":
             kept[key] = "image" if value == "kirin-image" else value
     return kept

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from mock_server import schema
 from mock_server.errors import Mistake
 from mock_server.images import Limits, Picture
+from mock_server.queue_words import ErrorType
 from mock_server.rules import Evidence, Json, Rule
 from mock_server.schema import Parameter
 from mock_server.timeline import Failure
@@ -20,12 +21,15 @@ Pictures = Mapping[str, Picture]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One row of a model's table of error codes."""
+    """One row of a model's table of error codes; ``error_type`` is what the queue side calls a task that fails with
+    it (assumed).
+    """
 
     code: str
     meaning: str
     source: str
     evidence: Evidence = "documented"
+    error_type: ErrorType = "INFERENCE_FAILURE"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,12 @@ class ErrorTable:
     def code_of(self, mistake: Mistake) -> str:
         """The code a refused body gets."""
         return self.by_mistake.get(mistake, self.other)
+
+    def error_type_of(self, code: str) -> ErrorType:
+        """What the queue side calls a task that fails with a code."""
+        if code == self.other:
+            return "REQUEST_INVALID"
+        return next((row.error_type for row in self.codes if row.code == code), "INFERENCE_FAILURE")
 
     def body(self, code: str, message: str) -> dict[str, Any]:
         """The ``error`` object of this model."""
@@ -95,8 +105,8 @@ class ContentOf(Protocol):
 @dataclass(frozen=True)
 class Endpoint:
     """All that makes one model different from another. ``example`` is a set of parameters that shows what it is for,
-    ``queue_content`` a content item as the queue protocol has it; ``foresee`` says whether a task is bound to fail, and
-    ``foreseen`` with which codes, each with what makes it.
+    ``queue_content`` a content item as the older form of the queue protocol has it; ``foresee`` says whether a task is
+    bound to fail, and ``foreseen`` with which codes, each with what makes it.
     """
 
     model: str

@@ -48,6 +48,20 @@ class Target:
     authorization: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """Hosts that this server stands in for, at their usual ports, and its own URL, without a slash at the end."""
+
+    hosts: frozenset[str]
+    url: str
+
+    def is_for(self, parts: SplitResult) -> bool:
+        """Whether a URL means this server."""
+        usual = {"http": 80, "https": 443}.get(parts.scheme.lower())
+        host = (parts.hostname or "").removesuffix(".")
+        return host in self.hosts and (parts.port or usual) == usual
+
+
 class AddressPolicy:
     """Which addresses may be talked to: loopback, the names this server goes by itself, and what ``allow`` names: hosts
     and addresses, CIDR blocks, any.
@@ -178,6 +192,13 @@ def _own_headers(target: Target) -> dict[str, str]:
     return {**authorization, "host": target.host_header}
 
 
+def _target(parts: SplitResult, base: str) -> Target:
+    """What a URL names, at ``base``."""
+    query = f"?{parts.query}" if parts.query else ""
+    userinfo, _, written = parts.netloc.rpartition("@")
+    return Target(f"{base}{parts.path or '/'}{query}", parts.hostname or "", _ascii(written), _basic(userinfo))
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """An answer to a request of ours; ``headers`` in lower case, ``body`` bounded, None when it broke off."""
@@ -208,15 +229,23 @@ class Outgoing:
     """Makes requests, one connection pool for each event loop. Times are real seconds.
 
     ``transport`` carries them instead of the network, for a server that listens on no socket; ``own`` is then how that
-    server is called in URLs (host and port), a name that nothing resolves.
+    server is called in URLs (host and port), a name that nothing resolves. Requests for hosts that the server stands in
+    for come to itself.
     """
 
     def __init__(
-        self, transport: httpx.AsyncBaseTransport | None = None, own: str | None = None, resolver: Resolver = look_up
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        own: str | None = None,
+        resolver: Resolver = look_up,
+        stand_in: StandIn | None = None,
     ) -> None:
         self._transport = transport
+        self._stand_in = stand_in
         self._resolver = resolver
         self._own = own
+        #: Hosts that this server stands in for just now: requests to them come back to it, and nothing resolves them.
+        self.intercepted: list[Collection[str]] = []
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -242,10 +271,13 @@ class Outgoing:
 
         Raises TargetRefused or Unreachable.
         """
-        if self._own is not None and url.partition("://")[2].partition("/")[0] == self._own:
-            return Target(url, self._own, self._own)
+        written = url.partition("://")[2].partition("/")[0]
+        if written == self._own or any(written in hosts for hosts in self.intercepted):
+            return Target(url, written, written)
         parts = split(url)
         host = parts.hostname or ""
+        if self._stand_in is not None and self._stand_in.is_for(parts):
+            return _target(parts, self._stand_in.url)
         addresses = await resolve(parts, policy, self._resolver)
         for address in addresses:
             policy.check(address, host)
@@ -253,10 +285,7 @@ class Outgoing:
         address = next((one for one in addresses if one.version == 4), addresses[0])
         literal = f"[{address}]" if address.version == 6 else str(address)
         port = f":{parts.port}" if parts.port is not None else ""
-        query = f"?{parts.query}" if parts.query else ""
-        pinned = f"{parts.scheme.lower()}://{literal}{port}{parts.path or '/'}{query}"
-        userinfo, _, written = parts.netloc.rpartition("@")
-        return Target(pinned, host, _ascii(written), _basic(userinfo))
+        return _target(parts, f"{parts.scheme.lower()}://{literal}{port}")
 
     async def send(
         self,

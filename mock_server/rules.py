@@ -16,8 +16,27 @@ import jsonschema_rs
 from mock_server.errors import Mistake, Violation
 from mock_server.wording import path_text, problem
 
-Evidence = Literal["documented", "observed", "assumed"]
+Evidence = Literal["documented", "documented: platform pages", "sibling", "observed", "assumed"]
 Json = Mapping[str, Any]
+#: What clients understand of a rule (observed); they pass over a ``note``.
+Kind = Literal["one_of", "at_least_one", "requires", "mutually_exclusive", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputRule:
+    """What a model contract says of a rule to clients that check a body before they send it (wire#3).
+
+    It applies while every parameter in ``when`` has the value given there; clients compare them as text, fill in
+    defaults before, and take an empty text, list or object for a missing one. Then, by ``kind``: at least one of
+    ``fields`` must be there (``one_of``, ``at_least_one``), all of ``required`` must (``requires``), or at most one of
+    ``fields`` may (``mutually_exclusive``). It must never forbid what the rule allows; what cannot be said so is a
+    ``note``.
+    """
+
+    kind: Kind
+    fields: tuple[str, ...]
+    when: Json | None = None
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,13 +47,14 @@ class Rule:
     the rule apply (None: it always applies). ``owner`` is the object parameter the rule lives in (None: the top).
     ``unless`` is a schema under which the rule does not apply. ``message`` is a whole sentence that names the
     parameter, what was wrong and what is right, and ``explain`` adds what these parameters have; with ``each`` set,
-    every value that breaks the schema is told by itself.
+    every value that breaks the schema is told by itself. ``told_as`` is what the model contract says of it.
     """
 
     id: str
     paths: tuple[str, ...]
     message: str
     source: str
+    told_as: tuple[InputRule, ...]
     trigger: str | None = None
     schema: Json | None = None
     predicate: Callable[[Json], bool] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -12,6 +12,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mock_server.errors import MissingExtra, UsageError
 from mock_server.settings import Settings
@@ -20,9 +21,42 @@ from mock_server.web.app import Built, create_app
 from mock_server.web.conformance import verdicts_of
 from mock_server.web.serving import LiveServer, listen, url_of
 
+if TYPE_CHECKING:
+    from mock_server.conduct.report import Verdicts
+    from mock_server.web.proxy import Proxy
+
 
 def serve(settings: Settings) -> int:
     """Serve until interrupted."""
+    prepare(settings)
+    code = 0
+    for ending in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, ending, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks to go on
+            signal.signal(number, _interrupt)
+    try:
+        with contextlib.ExitStack() as stack:
+            listening = stack.enter_context(listen(settings))
+            url = url_of(settings, listening)
+            proxy = _proxy(settings, url, stack)
+            spare_the_collector()
+            built = create_app(settings, stand_in=proxy.stand_in if proxy is not None else None)
+            server = LiveServer(
+                built,
+                lambda: print(_block(settings, url, proxy), flush=True),
+                interceptor=proxy.interceptor if proxy is not None else None,
+            )
+            try:
+                server.run(sockets=[listening])
+            finally:
+                code = conclude(settings, built)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+    return code
+
+
+def prepare(settings: Settings) -> None:
+    """Set up logging, and see that what is to be written can be. Raises UsageError."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     if settings.log_format == "off":
         logging.getLogger("kirin-mock").setLevel(logging.ERROR)
@@ -30,38 +64,38 @@ def serve(settings: Settings) -> int:
     require_folder(settings.media_dir, "--media-dir")
     if settings.conformance is not None:
         require_folder(str(Path(settings.conformance).absolute().parent), "the folder of --conformance")
-    code = 0
-    for ending in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, ending, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks to go on
-            signal.signal(number, _interrupt)
-    try:
-        with listen(settings) as listening:
-            url = url_of(settings, listening)
-            _spare_the_collector()
-            built = create_app(settings)
-            server = LiveServer(built, lambda: print(_block(settings, url), flush=True))
-            try:
-                server.run(sockets=[listening])
-            finally:
-                code = _conclude(settings, built)
-    except KeyboardInterrupt:
-        print("stopped", flush=True)
-    return code
 
 
-def _conclude(settings: Settings, built: Built) -> int:
+def _proxy(settings: Settings, url: str, stack: contextlib.ExitStack) -> Proxy | None:
+    """The proxy of ``--intercept``, if there is to be one."""
+    if settings.intercept is None:
+        if settings.intercept_host:
+            raise UsageError("--intercept-host needs --intercept PORT, or kirin-mock run")
+        return None
+    from mock_server.web.proxy import open_proxy
+
+    return stack.enter_context(open_proxy(settings, url, os.environ))
+
+
+def conclude(settings: Settings, built: Built) -> int:
     """Say how clients conducted themselves, where that was asked for; the exit code."""
     if settings.conformance is None and not settings.conformance_fail:
         return 0
-    from mock_server.conduct.properties import Thresholds
     from mock_server.conduct.report import concluded
+
+    clean = concluded(*judged(built), settings.conformance)
+    return 1 if settings.conformance_fail and not clean else 0
+
+
+def judged(built: Built) -> tuple[Verdicts, float]:
+    """The verdicts on all clients of a server that has ended, and when they began."""
+    import asyncio
+
+    from mock_server.conduct.properties import Thresholds
 
     worlds = list(built.service.worlds.values())
     verdicts = asyncio.run(verdicts_of(built.service, worlds, Thresholds()))
-    began_at = min((world.began_at for world in worlds), default=0.0)
-    clean = concluded(verdicts, began_at, settings.conformance)
-    return 1 if settings.conformance_fail and not clean else 0
+    return verdicts, min((world.began_at for world in worlds), default=0.0)
 
 
 def require_folder(folder: str | None, named: str) -> None:
@@ -76,7 +110,7 @@ def require_folder(folder: str | None, named: str) -> None:
         raise UsageError(f"{named} {folder} cannot be written to: {error.strerror or error}") from None
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What is here now stays; and a server full of tasks should not be searched through at every thousandth."""
     gc.collect()
     gc.freeze()
@@ -87,7 +121,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _block(settings: Settings, url: str) -> str:
+def _block(settings: Settings, url: str, proxy: Proxy | None) -> str:
     key = settings.api_key[0] if settings.api_key else "sk-test"
     shown_key = "$KEY" if settings.api_key else key
     keys = f"{len(settings.api_key)} accepted" if settings.api_key else "any key is good"
@@ -104,5 +138,14 @@ def _block(settings: Settings, url: str) -> str:
             f'try   curl -s {url}/model/v1/generation -H "Authorization: Bearer {shown_key}"'
             " -H 'Content-Type: application/json'"
             """ -d '{"model": "kirin_v1_t2v", "prompt": "A red apple on a table"}'""",
+            *(_how_to_intercept(proxy) if proxy is not None else ()),
         ]
     )
+
+
+def _how_to_intercept(proxy: Proxy) -> list[str]:
+    return [
+        f"proxy {proxy.url} stands in for {', '.join(proxy.interceptor.hosts.names)}",
+        "      for a client, paste this into its shell:",
+        *proxy.changes.exports(),
+    ]

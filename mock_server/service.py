@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from mock_server.account import CURRENCY, Account, money
+from mock_server.answers import answer
 from mock_server.callback import Courier
 from mock_server.clock import Clock
 from mock_server.contract import Judge
@@ -20,18 +21,16 @@ from mock_server.errors import GatewayError, ScenarioRefused, TaskRejected, Trou
 from mock_server.gallery import Fetch, Gallery, Visit
 from mock_server.journal import MAX_BYTES, Journal
 from mock_server.limits import RateLimit, Window, whole_seconds
-from mock_server.prices import cost_of, discount
+from mock_server.prices import cost_of
 from mock_server.scheduler import Scheduler
 from mock_server.stores import DuplicateExternalId, Store
 from mock_server.task import Delivery, Task, news_of
-from mock_server.timeline import Failure, Snapshot, Status, Timeline
+from mock_server.timeline import Failure, Status, Timeline
 from mock_server.world import World
 
 if TYPE_CHECKING:
     from mock_server.scenarios.choice import Choice
     from mock_server.scenarios.model import Effects, Scenario
-
-_SHOWN = {Status.QUEUED: "in_progress", Status.CANCELLED: "failed"}
 
 Move = Callable[[Timeline, float, Failure], Timeline]
 
@@ -60,6 +59,7 @@ class Parts:
     journal_size: int
     max_running: int | None = None
     rate_limit: RateLimit | None = None
+    usage_details: bool = False
 
 
 class Submitted(NamedTuple):
@@ -155,7 +155,7 @@ class Service:
             world = self.world(key)
             at = world.clock.now()
         external_id = submitted.params.get("external_task_id")
-        if external_id is not None and await world.store.get(external_id) is not None:
+        if external_id is not None and await world.task(external_id) is not None:
             raise _duplicate(external_id)
         task = self._task(world, submitted, at, scenario)
         _require_means(world, task)
@@ -220,14 +220,19 @@ class Service:
             cost=cost_of(endpoint.model, params),
             base_url=submitted.base_url,
             scenario=scenario,
+            usage_details=parts.usage_details,
         )
 
     def _failing(self, model: str, effects: Effects) -> Failure | None:
-        return None if effects.fail is None else self._failure(model, "fail", effects.fail, effects.message)
+        if effects.fail is None:
+            return None
+        return replace(self._failure(model, "fail", effects.fail, effects.message), error_type=effects.error_type)
 
     async def find(self, world: World, task_id: str, model: str | None = None) -> Task:
-        """A world's task by its id or external id, and by its model where one is given. Raises GatewayError."""
-        task = await world.store.get(task_id)
+        """A world's task by its id, request id or external id, and by its model where one is given. Raises
+        GatewayError.
+        """
+        task = await world.task(task_id)
         if task is None or model not in {None, task.model}:
             of_model = f" of {model}" if model is not None else ""
             message = f"no task {task_id[:100]!r}{of_model} of yours; the id comes from the submit"
@@ -350,42 +355,3 @@ def effort(params: Mapping[str, Any]) -> float:
         * max(1.0, seconds / 5)
         * (1.3 if params.get("sound") == "on" else 1.0)
     )
-
-
-def answer(endpoint: Endpoint, task: Task, snapshot: Snapshot, base_url: str) -> dict[str, Any]:
-    """The body of a poll: ``output`` and ``usage`` only when completed, ``error`` only when failed."""
-    body: dict[str, Any] = {
-        "id": task.id,
-        "model": task.model,
-        "status": _SHOWN.get(snapshot.status, snapshot.status.value),
-        "progress": snapshot.progress if 0 < snapshot.progress < 1 else int(snapshot.progress),
-        "created_at": int(task.created_at),
-    }
-    if task.external_id is not None:
-        body["external_task_id"] = task.external_id
-    if snapshot.status is Status.COMPLETED:
-        body |= result(endpoint, task, base_url)
-    elif snapshot.failure is not None:
-        body["error"] = endpoint.errors.body(snapshot.failure.code, snapshot.failure.message)
-    body["metadata"] = task.metadata
-    return body if task.scenario is None else shown_otherwise(task.scenario, snapshot, body)
-
-
-def shown_otherwise(scenario: Scenario, snapshot: Snapshot, body: dict[str, Any]) -> dict[str, Any]:
-    """An answer about a task, with what its scenario says in other words, or beside it."""
-    effects = scenario.task
-    if effects.status_word is not None and not snapshot.final:
-        body["status"] = effects.status_word
-    return {**body, **effects.fields}
-
-
-def result(endpoint: Endpoint, task: Task, base_url: str) -> dict[str, Any]:
-    """``output`` and ``usage`` of a completed task."""
-    outputs = [
-        {"content": [endpoint.content(task.params, task.id, f"{base_url}/media/{task.id}/{place}.mp4")]}
-        for place in range(task.videos)
-    ]
-    made: dict[str, Any] = {"output": outputs, "usage": {"cost": task.cost, "discount": discount()}}
-    if task.scenario is not None and task.scenario.task.output == "missing":
-        del made["output"]
-    return made

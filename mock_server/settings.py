@@ -16,7 +16,9 @@ from mock_server.callback import secret_key
 from mock_server.clock import MANUAL, Pace
 from mock_server.course import Profile
 from mock_server.errors import UsageError
+from mock_server.interception.hosts import host_name
 from mock_server.limits import RateLimit
+from mock_server.queue_words import QueueForm
 from mock_server.wording import nearest
 
 ENVIRONMENT_PREFIX = "KIRIN_MOCK_"
@@ -136,6 +138,12 @@ class Settings(BaseModel):
     rate_limit: Annotated[RateLimit, BeforeValidator(_rate)] | None = Field(
         None, description="calls of a key that are allowed in a period, such as 10/s or 100/min; by default any"
     )
+    queue_form: QueueForm = Field(
+        "documented", description="form of the queue protocol's answers: documented, or older as old gateways had it"
+    )
+    usage_details: bool = Field(
+        False, description="whether usage also has the optional fields quantity, unit_price and extra_info"
+    )
     trust_proxy: bool = Field(
         False, description="whether Forwarded and X-Forwarded-* headers say how clients address this server"
     )
@@ -165,6 +173,15 @@ class Settings(BaseModel):
         allow_inf_nan=False,
     )
     media_cache: int = Field(512, ge=1, le=1_000_000, description="MiB of rendered videos to keep")
+    intercept: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="port of a proxy that stands in for the platform's hosts; 0 picks a free one, by default none",
+    )
+    intercept_host: Annotated[tuple[Annotated[str, AfterValidator(host_name)], ...], BeforeValidator(_listed)] = Field(
+        (), description="a host to stand in for beside those of the platform (repeatable)"
+    )
     max_body: int = Field(160, ge=1, le=4096, description="largest request body in MiB")
 
 
@@ -173,9 +190,13 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def load(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
-    """Settings from flags, else from the environment, else the defaults. Raises UsageError naming the culprit."""
-    values: dict[str, Any] = {}
+def load(
+    given: Mapping[str, Any], environment: Mapping[str, str], defaults: Mapping[str, Any] | None = None
+) -> Settings:
+    """Settings from flags, else from the environment, else the ``defaults``, the usual ones unless told. Raises
+    UsageError naming the culprit.
+    """
+    values: dict[str, Any] = dict(defaults or {})
     named: dict[str, str] = {}
     for name in Settings.model_fields:
         variable = ENVIRONMENT_PREFIX + name.upper()

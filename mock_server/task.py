@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Task:
     """One accepted request. ``params`` holds short descriptions in place of base64 images; the images themselves are
     in ``pictures`` by parameter path. ``base_url`` is how the submitting client addressed this server,
-    and ``scenario`` what else was decided about it.
+    ``scenario`` what else was decided about it, and ``usage_details`` whether its usage has the optional fields.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Task:
     cost: str
     base_url: str
     scenario: Scenario | None = None
+    usage_details: bool = False
 
     @property
     def external_id(self) -> str | None:

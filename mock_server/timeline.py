@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
+from mock_server.queue_words import ErrorType
+
 
 class Status(StrEnum):
     """The states of a task; ``queued`` and ``cancelled`` are shown by the queue protocol only."""
@@ -25,10 +27,13 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a task failed, in the vendor's words: the code as a string, zeros and all."""
+    """Why a task failed, in the vendor's words: the code as a string, zeros and all; ``error_type`` as the queue side
+    has it, if it is not the one that goes with the code.
+    """
 
     code: str
     message: str
+    error_type: ErrorType | None = None
 
 
 @dataclass(frozen=True, slots=True)

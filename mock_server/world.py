@@ -10,10 +10,12 @@ from mock_server.account import Account
 from mock_server.clock import Clock
 from mock_server.journal import Journal
 from mock_server.limits import Window
+from mock_server.queue_words import REQUEST_ID_PREFIX
 from mock_server.redaction import masked
 from mock_server.scenarios.choice import Tally
 from mock_server.scheduler import Scheduler
 from mock_server.stores import Store
+from mock_server.task import Task
 
 
 @dataclass(eq=False)
@@ -48,6 +50,14 @@ class World:
     def mark(self) -> bytes:
         """What the ids of its calls begin with."""
         return self.name("calls", 0, 8).encode()
+
+    async def task(self, task_id: str) -> Task | None:
+        """A task by its id, its request id on the queue side, or its external id, in this order."""
+        if task_id.startswith(REQUEST_ID_PREFIX):
+            own = await self.store.get(task_id[len(REQUEST_ID_PREFIX) :])
+            if own is not None and own.id == task_id[len(REQUEST_ID_PREFIX) :]:
+                return own
+        return await self.store.get(task_id)
 
     def name(self, kind: str, number: int, size: int = 16) -> str:
         """An id for the ``number``-th of a kind: the same in every run with this seed, in no other world."""

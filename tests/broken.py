@@ -17,12 +17,21 @@ from mock_server.images import Limits
 from mock_server.verify.command import OWN_SECRET
 from mock_server.web.app import create_app
 
+#: What is answered, changed: method, path, status and body in, status and body out.
 Edit = Callable[[str, str, int, Any], tuple[int, Any]]
+#: What is asked, changed: an ASGI scope in and out.
+Call = Callable[[dict[str, Any]], dict[str, Any]]
+#: The headers of an answer, changed: path, status and headers in, headers out.
+Headers = Callable[[str, int, list[tuple[bytes, bytes]]], list[tuple[bytes, bytes]]]
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One broken server: what is wrong, the model to look at, the check that has to find it, and how it is made."""
+    """One broken server: what is wrong, the model to look at, the check that has to find it, and how it is made.
+
+    ``change`` is for the endpoint, ``edit`` and ``headers`` for what is answered, ``call`` and ``body`` for what comes
+    in; ``settings`` are those of the server.
+    """
 
     name: str
     model: str
@@ -30,13 +39,17 @@ class Mutant:
     change: Callable[[Endpoint], Endpoint] | None = None
     edit: Edit | None = None
     courier: type[Courier] = Courier
+    call: Call | None = None
+    body: Callable[[Any], Any] | None = None
+    headers: Headers | None = None
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class BrokenServer(MockServer):
     """A server with one mutation."""
 
     def __init__(self, mutant: Mutant) -> None:
-        super().__init__(callback_secret=[OWN_SECRET])
+        super().__init__(callback_secret=[OWN_SECRET], **mutant.settings)
         self._mutant = mutant
 
     def _create(self, settings, transport=None):
@@ -45,35 +58,60 @@ class BrokenServer(MockServer):
         if mutant.change is not None:
             endpoints[mutant.model] = mutant.change(endpoints[mutant.model])
         built = create_app(settings, transport, endpoints=endpoints, make_courier=mutant.courier)
-        return built if mutant.edit is None else dataclasses.replace(built, app=_Edited(built.app, mutant.edit))
+        if (mutant.edit, mutant.call, mutant.body, mutant.headers) == (None, None, None, None):
+            return built
+        return dataclasses.replace(built, app=_Edited(built.app, mutant))
 
 
 class _Edited:
-    """An app whose JSON answers to API calls are changed on their way out."""
+    """An app whose API calls are changed on their way in, and their JSON answers on their way out."""
 
-    def __init__(self, app, edit):
-        self._app, self._edit = app, edit
+    def __init__(self, app, mutant):
+        self._app, self._mutant = app, mutant
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http" or scope["path"].startswith(("/_mock", "/media")):
             await self._app(scope, receive, send)
             return
-        started = {}
+        started, mutant = {}, self._mutant
 
         async def changed(message):
             if message["type"] == "http.response.start":
                 started.update(message)
                 return
-            status, value = started["status"], message.get("body", b"")
-            if value:
-                status, edited = self._edit(scope["method"], scope["path"], status, json.loads(value))
-                value = json.dumps(edited).encode()
-            headers = [(name, one) for name, one in started["headers"] if name != b"content-length"]
+            status, value, headers = started["status"], message.get("body", b""), started["headers"]
+            if value and mutant.edit is not None:
+                is_json = dict(headers).get(b"content-type") == b"application/json"
+                given = json.loads(value) if is_json else None
+                status, edited = mutant.edit(scope["method"], scope["path"], status, given)
+                value = json.dumps(edited).encode() if is_json else value
+            if mutant.headers is not None:
+                headers = mutant.headers(scope["path"], status, headers)
+            headers = [(name, one) for name, one in headers if name != b"content-length"]
             headers.append((b"content-length", b"%d" % len(value)))
             await send({**started, "status": status, "headers": headers})
             await send({**message, "body": value})
 
-        await self._app(scope, receive, changed)
+        if mutant.body is not None and scope["method"] == "POST":
+            scope, receive = await _with_body(scope, receive, mutant.body)
+        await self._app(scope if mutant.call is None else mutant.call(scope), receive, changed)
+
+
+async def _with_body(scope, receive, change):
+    """The call with its JSON body changed."""
+    content, more = b"", True
+    while more:
+        message = await receive()
+        content, more = content + message.get("body", b""), message.get("more_body", False)
+    content = json.dumps(change(json.loads(content))).encode()
+    headers = [(name, one) for name, one in scope["headers"] if name != b"content-length"]
+    headers.append((b"content-length", b"%d" % len(content)))
+    messages = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def given():
+        return messages.pop() if messages else await receive()
+
+    return {**scope, "headers": headers}, given
 
 
 # What the endpoint says, changed.
@@ -181,8 +219,8 @@ class Falling:
 
     def __call__(self, value):
         self.polls += 1
-        progress = value["progress"]
-        return {**value, "progress": 0 if self.polls % 2 and value["status"] == "in_progress" else progress}
+        falls = self.polls % 2 and value["status"] == "in_progress"
+        return {**value, "progress": 0} if falls else value
 
 
 class Reviving:
@@ -247,6 +285,35 @@ class Reordering(Courier):
         outcome = await super()._carry(url, delivery, body, now)
         await super()._carry(*self._kept[delivery.task_id])
         return outcome
+
+
+def listed(**changed: Any) -> Callable[[Any], Any]:
+    """A list of models with something in each changed."""
+    return lambda value: _within(value, lambda data: {**data, "models": [{**one, **changed} for one in data["models"]]})
+
+
+def rules_told(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A model contract with its rules changed."""
+    return lambda value: _within(value, lambda data: {**data, "input_rules": [change(r) for r in data["input_rules"]]})
+
+
+def renamed(was: str, now: str) -> Callable[[Any], Any]:
+    """A rule of another kind."""
+    return lambda rule: {**rule, "kind": now} if rule["kind"] == was else rule
+
+
+def closed_within(name: str) -> Callable[[Any], Any]:
+    """A model contract whose input schema closes a parameter too."""
+
+    def change(data):
+        data["input_schema"]["properties"][name]["additionalProperties"] = False
+        return data
+
+    return lambda value: _within(value, change)
+
+
+def _within(value, change):
+    return {**value, "data": change(value["data"])}
 
 
 class NoRefunds:

@@ -174,7 +174,7 @@ def _with(**more):
     return lambda self: {**Client.body(self), **more}
 
 
-def _hot(self, answer):
+def hot(self, answer):
     return 0.0 if answer is None or answer.status_code >= 500 else Client.wait_after(self, answer)
 
 
@@ -251,12 +251,12 @@ HABITS = {
     ),
     "tries again at once after a 500": (
         "W08",
-        {"wait_after": _hot},
+        {"wait_after": hot},
         _faulty({"fault": "error", "on": "poll", "every": 2}),
     ),
     "tries again at once after a reset": (
         "W08",
-        {"wait_after": _hot},
+        {"wait_after": hot},
         _faulty({"fault": "reset", "on": "poll", "every": 2}),
     ),
     "polls without a pause": ("W09", {"gap": 0.1}, FINE),
@@ -299,13 +299,3 @@ HABITS = {
     "fetches too late": ("W19", {"after_the_end": _late}, _faulty({"fault": "expired", "after": 3600})),
     "keeps half a video": ("W20", {"download": _once}, _faulty({"fault": "truncate", "on": "media", "times": 1})),
 }
-
-
-def client_with(habit, kirin):
-    """A client with this bad habit alone; without one, the good one."""
-    changed = dict(HABITS[habit][1]) if habit is not None else {}
-    external_id = changed.pop("external_id", None)
-    client = type("Habitual", (Client,), changed)(kirin)
-    if external_id is not None:
-        client.external_id = external_id
-    return client

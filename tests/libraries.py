@@ -9,6 +9,7 @@ import requests
 from mock_server.verify.client.asynchronous import Asynchronous
 from mock_server.verify.client.kit import Reply
 from mock_server.verify.client.light import LightAnswer
+from mock_server.verify.client.queued import Queued
 from mock_server.verify.client.reference import Policy, Reference
 
 
@@ -25,6 +26,9 @@ class _Requests:
 
     def post(self, path, json, headers):
         return self._sent("POST", path, headers, json=json)
+
+    def put(self, path, headers):
+        return self._sent("PUT", path, headers)
 
     def _sent(self, method, path, headers, **body):
         with requests.Session() as session:
@@ -43,6 +47,24 @@ class WithRequests(Reference):
     def __init__(self, kit):
         Policy.__init__(self, kit)
         self.http = _Requests(kit.open_door())
+
+
+class QueueWithRequests(Queued):
+    """Sends with requests, over the queue protocol, and goes wherever the URLs in answers lead."""
+
+    urls = {}  # noqa: RUF012 - a submit puts another one in its place
+
+    def __init__(self, kit):
+        Policy.__init__(self, kit)
+        self.http = _Requests(kit.open_door())
+
+    def submit(self, intent):
+        answer = super().submit(intent)
+        self.urls = answer.json() if answer.status_code == 200 and self.understood(answer) else {}
+        return answer
+
+    def request_path(self, what):
+        return self.urls.get(f"{what}_url") or super().request_path(what)
 
 
 class _Aiohttp:

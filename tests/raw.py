@@ -25,6 +25,9 @@ CALLS = {
     "models": ("GET", "/api/v1/skill/models", None),
     "spec": ("GET", f"/api/v1/skill/models/{MODEL}/spec", None),
     "model contract": ("GET", f"/api/v1/skill/model-contracts/{MODEL}", None),
+    "model search": ("GET", "/model/v1/models/skill/search", None),
+    "model page": ("GET", f"/model/v1/models/skill/{MODEL}", None),
+    "me": ("GET", "/api/v1/auth/me", None),
     "balance": ("GET", "/api/v1/user/balance", None),
     "cancel": ("PUT", f"{_QUEUE}/requests/{{task}}/cancel", None),
     "upload": (

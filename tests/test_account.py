@@ -109,8 +109,10 @@ def test_a_task_costs_what_the_table_says_and_what_its_usage_shows(user_with, mo
 def test_a_task_that_cannot_be_paid_is_not_made(user_with):
     user = user_with(balance="1.00")
     tasks = [_started(user) for _ in range(7)]
-    for answer in (_submit(user), _submit(user, V15, IMAGE), user.post(QUEUE, json=PROMPT)):
+    for answer in (_submit(user), _submit(user, V15, IMAGE)):
         _refused(answer, 402, 40201)
+    unpaid = user.post(QUEUE, json=PROMPT)
+    assert (unpaid.status_code, unpaid.json()["detail"][:22]) == (402, "insufficient balance: ")
     assert {task["id"] for task in user.get("/_mock/tasks").json()["tasks"]} == set(tasks)
     assert _balance(user) == 1 - 7 * APPLE
     _steer(user, tasks[0], "fail")
@@ -121,7 +123,7 @@ def test_a_task_that_cannot_be_paid_is_not_made(user_with):
 def test_failed_and_cancelled_tasks_are_refunded_once_and_completed_ones_are_not(user_with, how):
     user = user_with(balance="1.00")
     task = _started(user)
-    assert _steer(user, task, how).status_code == 200
+    assert _steer(user, task, how).status_code == (202 if how == "cancel" else 200)
     after = 1 - APPLE if how == "complete" else 1
     assert _balance(user) == after
     for again in ENDINGS:
@@ -167,9 +169,11 @@ def test_each_key_has_its_own_money_and_places_and_a_reset_restores_them(user_wi
 def test_a_place_is_free_again_when_its_task_ends(user_with, how):
     user = user_with(max_running=2)
     first, second = _started(user), user.post(QUEUE, json=PROMPT).json()["request_id"]
-    _refused(user.post(QUEUE, json=PROMPT), 429, 42902)
+    refused = user.post(QUEUE, json=PROMPT)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+    assert re.fullmatch(r"[1-9]\d*", refused.headers["retry-after"])
     assert _steer(user, second, "hold").status_code == 200
-    assert _steer(user, first, how).status_code == 200
+    assert _steer(user, first, how).status_code == (202 if how == "cancel" else 200)
     assert [_submit(user).status_code for _ in range(2)] == [200, 429]
 
 

@@ -16,7 +16,19 @@ from mock_server.cli import main
 from mock_server.settings import ENVIRONMENT_PREFIX, Settings, flag
 
 COMMAND = [sys.executable, "-m", "mock_server"]
-HEAVY = {"schemathesis", "hypothesis", "faker", "av", "pytest", "PIL", "numpy", "rich", "httpx"}
+HEAVY = {
+    "schemathesis",
+    "hypothesis",
+    "faker",
+    "av",
+    "pytest",
+    "PIL",
+    "numpy",
+    "rich",
+    "httpx",
+    "trustme",
+    "cryptography",
+}
 
 
 def _clean_environment(**extra):
@@ -52,6 +64,14 @@ WRONG = {
     "media dir": (["serve", "--media-dir", "/proc/none"], "--media-dir"),
     "host": (["serve", "--host", "no.such.host.invalid", "--admin-token", "t"], "--host"),
     "open host without a token": (["serve", "--host", "0.0.0.0"], "--admin-token"),
+    "intercept": (["serve", "--intercept", "65536"], "--intercept"),
+    "intercept host with a scheme": (["serve", "--intercept-host", "https://a.example"], "--intercept-host"),
+    "intercept host with a port": (["run", "--host", "a.example:443", "--", "true"], "--intercept-host"),
+    "intercept host that is an address": (["run", "--host", "10.0.0.1", "--", "true"], "--intercept-host"),
+    "intercept host of this machine": (["run", "--host", "x.localhost", "--", "true"], "--intercept-host"),
+    "intercept host without a proxy": (["serve", "--intercept-host", "a.example"], "--intercept PORT"),
+    "run without a command": (["run", "--seed", "1"], "COMMAND"),
+    "run with a flag of the command": (["run", "curl", "-s"], "-s"),
     "demo out": (["demo", "--out", "/proc/none"], "--out"),
     "demo speed": (["demo", "--speed", "manual"], "--speed"),
     "contract out": (["contract", "--out", "/proc/none"], "--out"),

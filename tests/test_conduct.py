@@ -13,7 +13,8 @@ from mock_server import MockServer
 from mock_server.cli import main
 from mock_server.conduct.properties import PROPERTIES
 from tests.clients import SECRET
-from tests.habits import HABITS, client_with
+from tests.queue_habits import ALL_HABITS as HABITS
+from tests.queue_habits import QUEUE_MANNERS, QUEUE_WAYS, QUEUED, client_with
 from tests.receiver import Receiver
 
 SETTINGS = {"speed": "manual", "callback_secret": [SECRET], "profile": "fast"}
@@ -30,7 +31,7 @@ def _play(kirin, habit, circumstances, callback_url):
     kirin.reset()
     rule = {key: circumstances[key] for key in ("task", "faults", "match") if key in circumstances}
     kirin.scenario({"name": "circumstances", "match": {}, **rule})
-    client = client_with(habit, kirin)
+    client = client_with(habit, kirin, circumstances)
     if circumstances.get("callbacks"):
         plain = client.body
         client.body = lambda: {**plain(), "callback_url": callback_url}
@@ -60,12 +61,30 @@ def test_a_good_client_in_the_same_circumstances_has_nothing_held_against_it(kir
     assert {name: one["wrong"] for name, one in judged.items() if one["state"] == "wrong"} == {}
 
 
+@pytest.mark.parametrize("way", QUEUE_WAYS)
+@pytest.mark.parametrize("manner", QUEUE_MANNERS)
+def test_no_right_way_of_asking_on_the_queue_is_an_alarm(kirin, manner, way, callback_url):
+    task = {"queued": 2, "running": 30, **QUEUE_WAYS[way]}
+    judged = _play(kirin, None, {**QUEUED, "task": task, "manner": QUEUE_MANNERS[manner]}, callback_url)
+    assert {name: one["wrong"] for name, one in judged.items() if one["state"] == "wrong"} == {}
+    assert {name for name in ("W01", "W04", "W11", "W12") if judged[name]["state"] != "held"} == set()
+
+
 def test_every_property_is_broken_by_some_habit():
     assert {rule for rule, _, _ in HABITS.values()} == set(PROPERTIES)
-    assert len(HABITS) >= 25
+    assert len(HABITS) >= 45
 
 
-@pytest.mark.parametrize("habit", [None, "polls without a pause", "buys again after a reset", "believes any signature"])
+@pytest.mark.parametrize(
+    "habit",
+    [
+        None,
+        "polls without a pause",
+        "buys again after a reset",
+        "believes any signature",
+        "goes where status_url leads",
+    ],
+)
 def test_an_exported_history_is_judged_as_the_server_judges(kirin, habit, callback_url, tmp_path, capsys):
     circumstances = HABITS[habit][2] if habit else {"task": {"running": 9}, "callbacks": True}
     live = _play(kirin, habit, circumstances, callback_url)
@@ -120,6 +139,70 @@ def test_a_har_of_some_other_tool_is_judged(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "WRONG  W07" in out
     assert "a poll comes 2.98 s after a 429 that asked for 30 s" in out
+    assert out.count("WRONG") == 1
+
+
+def _queue_har(*calls):
+    """Calls of one request on the queue, each a moment, what is asked, a status and an answer; after its submit."""
+    url = "https://api.example.com/model/v1/queue/kirin_v1_t2v"
+    request = {"request_id": "mmsu_t1", "status_url": "https://other.example.com/status", "queue_position": 0}
+    entries = [_entry(0, "POST", "/model/v1/queue/kirin_v1_t2v", 200, request, {"prompt": "A pear"})]
+    for moment, what, status, answer in calls:
+        path = f"/model/v1/queue/kirin_v1_t2v/requests/mmsu_t1/{what}"
+        entries.append(_entry(moment, "PUT" if what == "cancel" else "GET", path, status, answer))
+        entries[-1]["request"]["url"] = url + path.removeprefix("/model/v1/queue/kirin_v1_t2v")
+    return {"log": {"entries": entries}}
+
+
+_RUNNING = {"status": "IN_PROGRESS", "request_id": "mmsu_t1"}
+_OVER = {"status": "COMPLETED", "request_id": "mmsu_t1"}
+_RESULT = {"request_id": "mmsu_t1", "outputs": [{"type": "video", "url": "https://h/a.mp4"}], "metadata": {}}
+RECORDED_ON_QUEUE = {
+    "polls, then fetches": (
+        [(5, "status", 200, _RUNNING), (10, "status", 200, _OVER), (10, "response", 200, _RESULT)],
+        "",
+    ),
+    "asks for the result alone": ([(5, "response", 202, _RUNNING), (10, "response", 200, _RESULT)], ""),
+    "is told to wait after the end": (
+        [
+            (5, "status", 200, _OVER),
+            (5, "response", 202, _RUNNING),
+            (10, "status", 200, _OVER),
+            (10, "response", 200, _RESULT),
+        ],
+        "",
+    ),
+    "cancels": ([(5, "status", 200, _RUNNING), (6, "cancel", 202, {"status": "CANCELLATION_REQUESTED"})], ""),
+    "polls on": ([(5, "status", 200, _OVER), (10, "status", 200, _OVER)], "W11"),
+    "polls on after a failure": ([(5, "status", 200, {**_OVER, "error": "no"}), (10, "status", 200, _OVER)], "W11"),
+    "polls on after a failure, older": ([(5, "status", 200, {"status": "failed"}), (10, "status", 200, _OVER)], "W11"),
+    "asks after the result": ([(5, "response", 200, _RESULT), (10, "status", 200, _OVER)], "W11"),
+    "asks twice a second": ([(5, "response", 202, _RUNNING), (5.5, "response", 202, _RUNNING)], "W09"),
+    "asks for both": ([(5, "status", 200, _RUNNING), (5.1, "response", 202, _RUNNING)], "W09"),
+    "hurries": ([(5, "status", 429, {}), (5.1, "status", 200, _RUNNING)], ""),
+}
+
+
+@pytest.mark.parametrize("way", RECORDED_ON_QUEUE)
+def test_a_har_of_the_queue_is_judged(way, tmp_path, capsys):
+    calls, wrong = RECORDED_ON_QUEUE[way]
+    file = tmp_path / "traffic.har"
+    file.write_text(json.dumps(_queue_har(*calls)))
+    assert main(["verify", "traffic", str(file)]) == (1 if wrong else 0)
+    out = capsys.readouterr().out
+    assert out.count("WRONG") == (1 if wrong else 0)
+    assert f"WRONG  {wrong}" in out or not wrong
+
+
+def test_a_key_that_leaves_its_host_is_seen_in_a_har(tmp_path, capsys):
+    har = _queue_har((5, "status", 200, _RUNNING), (10, "status", 200, _OVER))
+    for entry in har["log"]["entries"][1:]:
+        entry["request"]["url"] = entry["request"]["url"].replace("api.example.com", "other.example.com")
+    file = tmp_path / "traffic.har"
+    file.write_text(json.dumps(har))
+    assert main(["verify", "traffic", str(file)]) == 1
+    out = capsys.readouterr().out
+    assert "a poll takes the key to other.example.com, which only an answer of api.example.com had named" in out
     assert out.count("WRONG") == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import httpx
 import jsonschema_rs
@@ -96,8 +97,14 @@ def test_five_models_are_listed(user):
     assert set(found) == {"models", "total", "page", "page_size", "total_pages"}
     assert sorted(model["model_id"] for model in found["models"]) == sorted(MODELS)
     keys = "id model_id name type provider description input_modalities output_modalities has_spec"
+    keys += " source_collection original_model_id model_subtype"
     assert all(set(model) == set(keys.split()) for model in found["models"])
     assert {(model["type"], model["has_spec"]) for model in found["models"]} == {("video", True)}
+    for model in found["models"]:
+        assert model["id"] == model["model_id"] == model["original_model_id"]
+        assert model["source_collection"] == "multi_models_new"
+        takes = (["Text"], "t2v") if model["id"] == T2V else (["Text", "Image"], "i2v")
+        assert (model["input_modalities"], model["model_subtype"], model["output_modalities"]) == (*takes, ["Video"])
 
 
 @pytest.mark.parametrize("name", ["type", "provider", "keywords"])
@@ -111,6 +118,53 @@ def test_a_filter_finds_in_any_case_or_finds_nothing(user, name):
     assert (nothing["models"], nothing["total"]) == ([], 0)
 
 
+@pytest.mark.parametrize("written", ["Kling", "kLING", "Kirin", "kuaishou", "KuaiShou"])
+def test_the_provider_is_found_by_each_of_its_names(user, written):
+    assert _data(user.get(LIST, params={"provider": written}))["total"] == 5
+    assert _data(user.get(LIST, params={"keywords": written}))["total"] == 5
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_is_found_by_the_names_that_clients_show(user, model):
+    alias = model.replace("kirin_", "kling_")
+    for written in (alias, alias.upper(), f"Kling V{model.split('_')[1][1:]}", f"kling {model.rpartition('_')[2]}"):
+        found = _data(user.get(LIST, params={"keywords": written, "type": "Video", "page_size": 500}))["models"]
+        assert model in [one["id"] for one in found]
+        assert alias != written or len(found) == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("path", [f"{LIST}/{{}}/spec", f"{CONTRACTS}/{{}}"])
+def test_a_model_has_the_same_facts_under_its_other_name(user, path, model):
+    same = _data(user.get(path.format(model)))
+    assert _data(user.get(path.format(model.replace("kirin_", "kling_")))) == same
+    assert same["model_id"] == model
+
+
+def test_a_call_in_one_line_is_shown_when_asked_for_and_makes_a_task(user, http):
+    assert not any("curl" in model for model in _data(user.get(LIST, params={"include_curl": "false"}))["models"])
+    for model in _data(user.get(LIST, params={"include_curl": "true", "page_size": 500}))["models"]:
+        line = model["curl"]
+        assert "\n" not in line
+        command, _, method, url, *rest = shlex.split(line)
+        assert (command, method) == ("curl", "POST")
+        assert url == f"{user.base_url}/model/v1/queue/{model['id']}".replace("//model", "/model")
+        assert rest[::2] == ["-H", "-H", "-d"]
+        headers = dict(header.split(": ") for header in rest[1:-1:2])
+        assert http.request(method, url, headers=headers, content=rest[-1]).status_code == 200
+
+
+@pytest.mark.parametrize("value", ["yes", "1", ""])
+def test_include_curl_is_true_or_false(user, value):
+    assert "include_curl" in _refusal(user.get(LIST, params={"include_curl": value}), 400, 40001)
+
+
+@pytest.mark.parametrize("size", ["500", "1000", "1001", "0999999", "9" * 5000])
+def test_a_large_page_is_given_as_far_as_there_are_large_pages(user, size):
+    found = _data(user.get(LIST, params={"page_size": size}))
+    assert (found["total"], len(found["models"]), found["page_size"]) == (5, 5, 500 if size == "500" else 1000)
+
+
 @pytest.mark.parametrize("size", range(1, 7))
 def test_the_pages_together_are_the_list(user, size):
     pages = [_data(user.get(LIST, params={"page": page, "page_size": size})) for page in range(1, -(-5 // size) + 2)]
@@ -120,7 +174,7 @@ def test_the_pages_together_are_the_list(user, size):
     assert counts == [[number, size, 5, len(pages) - 1] for number in range(1, len(pages) + 1)]
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "x"])
+@pytest.mark.parametrize("value", ["0", "-1", "x", "", "1.0", "+5", "\u0665"])
 @pytest.mark.parametrize("name", ["page", "page_size"])
 def test_a_page_that_cannot_be_is_refused_by_name(user, name, value):
     assert re.search(rf"\b{name}\b", _refusal(user.get(LIST, params={name: value}), 400, 40001))
@@ -173,7 +227,8 @@ def test_an_input_schema_says_what_the_document_says_in_plain_words(user, model)
     assert {path for path, _ in found} == {"", *PARAMETERS[model]}
     assert set().union(*(inner for _, inner in found)) <= set(KEYWORDS.values()) | OTHERS
     assert set(schema.get("required", [])) == REQUIRED[model]
-    assert all(inner["additionalProperties"] is False for _, inner in found if inner["type"] == "object")
+    assert [path for path, inner in found if inner.get("additionalProperties") is False] == [""]
+    assert not any("additionalProperties" in inner for path, inner in found if path)
     for path, facts in PARAMETERS[model].items():
         words = {KEYWORDS[name]: facts[name] for name in facts if (model, path) not in UNMEASURED or name == "type"}
         inner = next(inner for where, inner in found if where == path)
@@ -204,10 +259,11 @@ def test_a_client_that_knows_only_discovery_gets_five_videos(user, http):
         contract = _data(user.get(f"{CONTRACTS}/{listed['model_id']}"))
         ends, task = contract["endpoints"], ""
         task = call("submit", json=contract["examples"][0]["input"])["request_id"]
-        assert call("status")["status"] == "queued"
+        assert call("status")["status"] == "IN_QUEUE"
         user.post("/_mock/clock/advance", json={"seconds": 10})
-        assert call("status")["status"] == "completed"
-        video = http.get(call("result")["output"][0]["content"][0]["url"], timeout=60)
+        ended = call("status")
+        assert (ended["status"], "error" in ended) == ("COMPLETED", False)
+        video = http.get(call("result")["outputs"][0]["url"], timeout=60)
         assert (video.status_code, b"ftyp" in video.content[:32]) == (200, True)
 
 

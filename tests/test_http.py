@@ -27,6 +27,12 @@ PATHS = {
     "/api/v1/skill/models": "GET, HEAD, OPTIONS",
     "/api/v1/skill/models/kirin_v1_t2v/spec": "GET, HEAD, OPTIONS",
     "/api/v1/skill/model-contracts/kirin_v1_t2v": "GET, HEAD, OPTIONS",
+    "/model/v1/models/skill/search": "GET, HEAD, OPTIONS",
+    "/model/v1/models/skill/kirin_v1_t2v": "GET, HEAD, OPTIONS",
+    "/api/v1/cli/device/code": "OPTIONS, POST",
+    "/api/v1/cli/token": "OPTIONS, POST",
+    "/api/v1/auth/me": "GET, HEAD, OPTIONS",
+    "/device": "GET, HEAD, OPTIONS",
     "/api/v1/storage/files": "OPTIONS, POST",
     "/api/v1/user/balance": "GET, HEAD, OPTIONS",
     "/media/none": "GET, HEAD, OPTIONS",
@@ -47,7 +53,8 @@ def url():
 @pytest.mark.parametrize("path", PATHS)
 def test_a_method_that_is_not_served_is_405_and_says_which_are(url, http, path):
     answer = http.patch(url + path, headers=KEY)
-    assert (answer.status_code, answer.json()["status"]["error_code"]) == (405, 40501)
+    assert answer.status_code == 405
+    assert ("queue" in path and list(answer.json()) == ["detail"]) or answer.json()["status"]["error_code"] == 40501
     assert answer.headers["allow"] == PATHS[path]
 
 

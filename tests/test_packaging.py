@@ -39,7 +39,7 @@ def test_the_wheel_carries_contracts_fixtures_and_types(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for wanted in ("contracts/openapi.json", "fixtures/prices.json", "fixtures/kirin_v3_i2v/errors.json"):
         assert f"mock_server/_resources/{wanted}" in names
-    assert "mock_server/py.typed" in names
+    assert {"mock_server/py.typed", "mock_server/interception/node_proxy.cjs"} <= names
 
 
 def test_the_installed_wheel_works_away_from_the_checkout(wheel, tmp_path):

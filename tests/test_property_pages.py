@@ -39,7 +39,7 @@ def _client(property_id, name):
     """The class of that name on a page, made of what pages may use."""
     made = {**vars(reference), **vars(light), "Intent": Intent, "Outcome": Outcome}
     exec(_page(property_id)[name], made)  # noqa: S102 - it is ours
-    assert issubclass(made[name], light.Light)
+    assert issubclass(made[name], light.Light | light.LightQueued)
     return made[name]
 
 

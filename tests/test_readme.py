@@ -47,9 +47,12 @@ def test_the_first_request_and_poll_are_as_shown():
 
 def test_the_queue_commands_work():
     with MockServer(speed="manual") as server:
-        made, status, cancelled = (json.loads(_curl(line, server)) for line in _blocks("bash")[2].split("\n\n"))
-    assert (made["status"], status["status"], cancelled["status"]) == ("queued", "queued", "cancelled")
-    assert made["request_id"] == status["request_id"] == cancelled["request_id"]
+        made, status, early = (json.loads(_curl(line, server)) for line in _blocks("bash")[2].split("\n\n"))
+        server.clock.advance(3)
+        result = json.loads(_curl(_blocks("bash")[2].split("\n\n")[2], server))
+    assert status == early == {"status": "IN_QUEUE", **{name: made[name] for name in status if name != "status"}}
+    assert (result["status"], len(result["outputs"])) == ("COMPLETED", 1)
+    assert made["request_id"] == result["request_id"]
 
 
 def test_the_account_commands_work():

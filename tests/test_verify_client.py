@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,13 +13,13 @@ from mock_server.conduct.properties import PROFILES, Thresholds
 from mock_server.verify.client.asynchronous import Asynchronous
 from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.light import Light
-from mock_server.verify.client.properties import ALL
+from mock_server.verify.client.light import Light, LightQueued
+from mock_server.verify.client.properties import ALL, QUEUE_ONLY
 from mock_server.verify.client.queued import Queued
 from mock_server.verify.client.reference import Reference
 from mock_server.verify.client.run import Harness
 from mock_server.verify.client.scripts import Script
-from tests.libraries import WithAiohttp, WithRequests
+from tests.libraries import QueueWithRequests, WithAiohttp, WithRequests
 from tests.test_packaging import ROOT
 
 
@@ -27,11 +28,11 @@ def _verified(make, count, **options):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("client", [Light, Reference, Asynchronous, Queued])
+@pytest.mark.parametrize("client", [Light, Reference, Asynchronous, Queued, LightQueued])
 def test_the_reference_clients_are_clean_and_every_property_is_put_to_the_test(client, seed):
     report = Harness(InProcess(client), Thresholds(), seed).verify(300)
     assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
-    assert set(report.exercised) == set(ALL)
+    assert set(report.exercised) == set(ALL) - (QUEUE_ONLY if client not in {Queued, LightQueued} else set())
     assert report.clean
 
 
@@ -56,7 +57,7 @@ def test_what_is_found_is_told_by_the_smallest_script():
     report = _verified(IntegerCodes, 100)
     told = report.shown["A13"].script.told()
     assert not any(line.startswith("fault") for line in told)
-    assert "to come   failed with 0" in told[-1]
+    assert told[-1].startswith(("to come   failed with 0", "to come   cancelled"))
 
 
 def test_the_command_tells_and_its_exit_code_too(capsys, tmp_path):
@@ -96,8 +97,9 @@ def test_a_client_that_never_ends_is_a_finding_and_no_hang():
 
 
 @pytest.mark.parametrize("profile", ["strict", "polite"])
-def test_the_reference_client_is_clean_by_every_profile(profile):
-    assert Harness(InProcess(Light), PROFILES[profile]).verify(300).shown == {}
+@pytest.mark.parametrize("client", [Light, LightQueued])
+def test_the_reference_client_is_clean_by_every_profile(client, profile):
+    assert Harness(InProcess(client), PROFILES[profile]).verify(300).shown == {}
 
 
 def test_the_same_seed_gives_the_same_scripts_to_every_client():
@@ -130,3 +132,75 @@ def test_clients_with_other_libraries_come_through_the_door(client):
     report = _verified(client, 100)
     assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
     assert report.clean
+
+
+def _own_origin(self, what):
+    """The path that a URL of the submit's answer has, on the host that the user named."""
+    given = getattr(self, "urls", {}).get(f"{what}_url")
+    return Queued.request_path(self, what) if given is None else urlsplit(given).path
+
+
+def _remembers(self, intent):
+    answer = Queued.submit(self, intent)
+    self.urls = answer.json() if answer.status_code == 200 and self.understood(answer) else {}
+    return answer
+
+
+def _asks_for_the_result_alone(self):
+    gap = self.poll_gap
+    while self.kit.now() + gap < self.ends_by:
+        self.sleep(gap)
+        gap = self.next_gap(gap)
+        answer = self.tried(lambda: self.http.get(self.request_path("response"), headers=self.headers()))
+        if answer is None:
+            return Outcome("gave_up")
+        if answer.status_code == 200:
+            made = answer.json()
+            return self.success(made) if self.went_well(made) else self.failure(made)
+    return Outcome("timeout")
+
+
+def _by_type(self, task):
+    found = Queued.failure(self, task)
+    return Outcome("failed", found.task_id, code=task.get("error_type", found.code), message=found.message)
+
+
+def _cancelled_is_cancelled(self, task):
+    found = Queued.failure(self, task)
+    cancelled = task.get("error_type") == "CANCELED" or task["status"] == "cancelled"
+    return Outcome("cancelled", found.task_id) if cancelled else found
+
+
+def _no_video_is_a_failure(self, made):
+    found = Queued.success(self, made)
+    return found if found.urls else Outcome("failed", found.task_id, message="there is no video in it")
+
+
+RIGHT_WAYS_ON_THE_QUEUE = {
+    "asks for the result alone": {"followed": _asks_for_the_result_alone},
+    "takes the paths of the URLs": {"submit": _remembers, "request_path": _own_origin},
+    "says Bearer": {"headers": lambda self: {"Authorization": f"Bearer {self.kit.api_key}"}},
+    "tells the error_type": {"failure": _by_type},
+    "tells of a cancelled task as cancelled": {"failure": _cancelled_is_cancelled},
+    "tells the task's own id": {"id_of": lambda self, task: Queued.id_of(self, task).removeprefix("mmsu_")},
+    "tells of no video as a failure": {"success": _no_video_is_a_failure},
+    "cancels nothing": {"called_off": Reference.called_off},
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("way", RIGHT_WAYS_ON_THE_QUEUE)
+def test_no_right_way_of_doing_it_on_the_queue_is_held_against_a_client(way, seed):
+    client = type("Right", (LightQueued,), RIGHT_WAYS_ON_THE_QUEUE[way])
+    report = Harness(InProcess(client), Thresholds(), seed).verify(300, shrink=False)
+    assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
+    assert report.clean
+
+
+def test_the_door_answers_under_the_other_name_as_well_and_the_key_is_missed_there():
+    report = _verified(QueueWithRequests, 100)
+    assert set(report.shown) == {"W22"}
+    says = report.shown["W22"].fault.says
+    assert re.fullmatch(
+        r"a (poll|result|cancel) takes the key to localhost:\d+, which only an answer of 127.0.0.1:\d+ had named", says
+    )

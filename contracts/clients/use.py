@@ -50,9 +50,10 @@ def main(url: str, examples: str) -> None:
         params = request_class(model, "queue_body").from_dict(bodies["params"])
         queued = module("api.queue", "queue_submit", model).sync(client=client, body=params)
         status = module("api.queue", "queue_status", model).sync(queued.request_id, client=client)
-        assert status.status == "completed", status
+        assert status.status == "COMPLETED", status
+        assert not hasattr(status, "error"), status
         result = module("api.queue", "queue_response", model).sync(queued.request_id, client=client)
-        assert result.output[0].content[0].url.endswith(".mp4"), result
+        assert result.outputs[0].url.endswith(".mp4"), result
         print(f"{model}: {url_of}, {task.usage.cost} USD")
 
 

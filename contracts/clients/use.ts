@@ -5,6 +5,8 @@ import type { components, paths } from "./api.js";
 type Submit = paths["/model/v1/generation"]["post"]["requestBody"]["content"]["application/json"];
 type Made = components["schemas"]["TaskMade"];
 type Task = components["schemas"]["Task"];
+type Status =
+  paths["/model/v1/queue/kirin_v3_i2v/requests/{request_id}/status"]["get"]["responses"]["200"]["content"]["application/json"];
 type Result = components["schemas"]["KirinV3I2vQueueResult"];
 
 const [url, examples] = process.argv.slice(2);
@@ -24,7 +26,10 @@ for (const [model, { request, params }] of Object.entries(bodies)) {
   const clip: string = task.output[0].content[0].url;
   const cost: string = task.usage.cost;
   const queued = await call<{ request_id: string }>("POST", `/model/v1/queue/${model}`, params);
+  const status = await call<Status>("GET", `/model/v1/queue/${model}/requests/${queued.request_id}/status`);
+  if (status.status !== "COMPLETED") throw new Error(`${model} is ${status.status}`);
+  if ("error" in status) throw new Error(`${model}: ${status.error_type}: ${status.error}`);
   const result = await call<Result>("GET", `/model/v1/queue/${model}/requests/${queued.request_id}/response`);
-  if (result.status !== "completed") throw new Error(`${model} is ${result.status}`);
+  if (!result.outputs[0].url.endsWith(".mp4")) throw new Error(`${model} has no video on the queue`);
   console.log(`${model}: ${clip}, ${cost} USD, ${result.usage.cost} USD`);
 }

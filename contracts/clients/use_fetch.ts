@@ -15,6 +15,6 @@ for (const [model, { request }] of Object.entries(bodies)) {
   console.log(`${model}: ${task.output[0].content[0].url}, ${task.usage.cost} USD`);
   if (model === "kirin_v1_t2v") {
     const result = await queue.queueResponseKirinV1T2v({ requestId: made.id });
-    if (result.status !== "completed") throw new Error(`${model} is ${result.status} on the queue`);
+    if (result.status !== "COMPLETED") throw new Error(`${model} is ${result.status} on the queue`);
   }
 }

@@ -29,11 +29,12 @@ def main(url: str, examples: str) -> None:
             assert task.output[0].content[0].url.endswith(".mp4")
 
             body = named(generated, f"{model}_queue_body").from_dict(bodies["params"])
-            queued = named(queue, f"queue_submit_{model}")(body)
+            queued = named(queue, f"queue_submit_{model}")(body).actual_instance
             status = named(queue, f"queue_status_{model}")(queued.request_id).actual_instance
-            assert status.status == "completed", status
+            status = getattr(status, "actual_instance", status)
+            assert status.status == "COMPLETED", status
             result = named(queue, f"queue_response_{model}")(queued.request_id).actual_instance
-            assert result.output[0].content[0].url == task.output[0].content[0].url.replace(made.id, queued.request_id)
+            assert result.outputs[0].url.endswith(".mp4"), result
             print(f"{model}: {task.usage.cost} USD")
 
 

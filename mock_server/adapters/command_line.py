@@ -46,8 +46,16 @@ def first_text(answer: Any, paths: str) -> str | None:
     return next((str(one) for one in found), None)
 
 
+def all_texts(answer: Any, paths: str) -> list[str]:
+    """All that the first of the paths leads to that leads anywhere."""
+    found = ([str(one) for one in values(answer, path)] for path in paths.split("|"))
+    return next((texts for texts in found if texts), [])
+
+
 class CommandLine:
-    """A user who types the commands: submits once, and polls every so often."""
+    """A user who types the commands: submits once, polls every so often, and fetches the result where that is a command
+    of its own.
+    """
 
     def __init__(self, kit: Kit, options: argparse.Namespace) -> None:
         self._kit = kit
@@ -72,7 +80,7 @@ class CommandLine:
         }
         answer = self._typed(self._options.submit)
         task_id = first_text(answer, self._options.id)
-        if task_id is None:
+        if task_id is None or self._has_error(answer):  # an error may name the call by an id as well
             code = first_text(answer, self._options.code)
             said = first_text(answer, self._options.message)
             return Outcome("gave_up") if code is None else Outcome("rejected", code=code, message=said)
@@ -83,15 +91,25 @@ class CommandLine:
         while self._kit.now() + self._options.every < ends_by:
             self._kit.sleep(self._options.every)
             answer = self._typed(self._options.poll)
-            status = first_text(answer, self._options.status)
-            if status == self._options.completed:
-                urls = [str(url) for url in values(answer, self._options.urls)]
-                cost = first_text(answer, self._options.cost)
-                return Outcome("completed", first_text(answer, self._options.id), urls, cost=cost)
-            if status == self._options.failed:
+            if self._says(answer, "completed") and not self._has_error(answer) and self._options.result:
+                answer = self._typed(self._options.result)
+            if self._says(answer, "failed") or (self._says(answer, "completed") and self._has_error(answer)):
                 code, said = (first_text(answer, path) for path in (self._options.code, self._options.message))
                 return Outcome("failed", first_text(answer, self._options.id), code=code, message=said)
+            if self._says(answer, "completed"):
+                urls = all_texts(answer, self._options.urls)
+                cost = first_text(answer, self._options.cost)
+                return Outcome("completed", first_text(answer, self._options.id), urls, cost=cost)
         return Outcome("timeout")
+
+    def _says(self, answer: Any, word: str) -> bool:
+        """Whether the status is one that means ``completed`` or ``failed``, in upper or lower case."""
+        status = first_text(answer, self._options.status)
+        wanted: str = getattr(self._options, word)
+        return status is not None and status.lower() in wanted.lower().split("|")
+
+    def _has_error(self, answer: Any) -> bool:
+        return any(one for path in self._options.error.split("|") for one in values(answer, path))
 
     def _typed(self, template: str) -> Any:
         """What a command prints; None when it is no JSON."""
@@ -131,7 +149,8 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
         description="An adapter for a command line. Placeholders: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS),
         epilog="KIRIN_BASE_URL and KIRIN_API_KEY are in the environment of both commands. Placeholders need no quotes "
         "of their own. A PATH leads into what a command prints: names with dots between them, * for each of a list, | "
-        "between two paths of which the first that leads anywhere counts. Nothing is tried again, and no HTTP status "
+        "between two paths of which the first that leads anywhere counts. A task that is completed with an error has "
+        "failed. Nothing is tried again, and no HTTP status "
         "is seen: what the commands print is all there is.",
         allow_abbrev=False,
     )
@@ -139,19 +158,28 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--poll", metavar="TEMPLATE", type=_template, required=True, help="the command that asks how {id} stands"
     )
+    parser.add_argument(
+        "--result",
+        metavar="TEMPLATE",
+        type=_template,
+        help="the command that fetches the result; the poll, if left out",
+    )
     parser.add_argument("--every", metavar="SECONDS", type=float, default=5.0, help="pause between polls; default 5")
     defaults = {
-        "id": "id",
+        "id": "id|request_id",
         "status": "status",
-        "urls": "output.*.content.*.url",
+        "error": "error",
+        "urls": "outputs.*.url|output.*.content.*.url",
         "cost": "usage.cost",
-        "code": "error.code|status.error_code",
-        "message": "error.error_message|error.message|status.message",
+        "code": "error.code|provider_error.code|error_type|status.error_code",
+        "message": "error.error_message|error.message|error|status.message|detail",
     }
     for name, path in defaults.items():
         parser.add_argument(f"--{name}", metavar="PATH", default=path, help=f"where {name} stands; default {path}")
-    for word in ("completed", "failed"):
-        parser.add_argument(f"--{word}", metavar="WORD", default=word, help=f"the status that means it; default {word}")
+    for name, words in {"completed": "completed", "failed": "failed|cancelled|canceled"}.items():
+        parser.add_argument(
+            f"--{name}", metavar="WORD", default=words, help=f"the status that means it; default {words}, in any case"
+        )
     return parser.parse_args(arguments)
 
 

@@ -144,7 +144,7 @@ class Harness:
 
     def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
         """See Platform."""
-        own = [(name, value) for name, value in headers if name.lower() not in {b"host", b"content-length"}]
+        own = [(name, value) for name, value in headers if name.lower() != b"content-length"]
         if self._connection is None:
             self._connection = http.client.HTTPConnection(urlsplit(self._hello["base_url"]).netloc, timeout=30)
         connection = self._connection

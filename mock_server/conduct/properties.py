@@ -34,8 +34,8 @@ PROPERTIES: dict[str, Property] = {
         Property(
             "W01",
             "sends-the-key",
-            "Every call of the API carries Authorization: Bearer KEY.",
-            "all#authentication; RFC 6750, 2.1",
+            "Every call of the API carries Authorization: Bearer KEY, or Key KEY.",
+            "all#authentication; wire#2; RFC 6750, 2.1",
             "must",
             'get(f"{base}/model/v1/generation/task/{id}")',
             "get(url, headers={'Authorization': f'Bearer {key}'})",
@@ -124,11 +124,11 @@ PROPERTIES: dict[str, Property] = {
         Property(
             "W11",
             "stops-at-the-end",
-            "A task that was seen completed or failed is not polled again.",
-            "wire#1: what is final does not change",
+            "A task that was seen completed or failed, in whichever form, is not polled again.",
+            "wire#1: what is final does not change; wire#2: COMPLETED says that it is over",
             "should",
             "while not task.get('output'): task = get(url)",
-            "while task['status'] not in ('completed', 'failed'): ...",
+            "while task['status'].lower() not in ('completed', 'failed'): ...",
         ),
         Property(
             "W12",
@@ -210,6 +210,15 @@ PROPERTIES: dict[str, Property] = {
             "should",
             "if headers['webhook-signature'] != mine: return 401",
             "if mine not in headers['webhook-signature'].split(): return 401",
+        ),
+        Property(
+            "W22",
+            "key-stays-on-its-host",
+            "The API key is sent to the host that the user named, and to no host that only an answer names.",
+            "wire#2: the URLs are on the address the client used; the official SDK puts them on its own origin",
+            "should",
+            "get(answer['status_url'], headers=key)",
+            "get(base_url + urlsplit(answer['status_url']).path, headers=key)",
         ),
     )
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from mock_server.conduct.properties import PROPERTIES, Fault, Property, Verdict
-from mock_server.conduct.sheet import Row, Sheet, badge, html, junit
+from mock_server.conduct.sheet import Row, Sheet, badge, html, junit, printable
 from mock_server.redaction import safe_text
 
 MOST_SHOWN = 5
@@ -69,6 +69,16 @@ def written(verdicts: Verdicts, began_at: float, form: str) -> bytes:
     if form == "junit":
         return junit(made, "kirin-mock verify traffic", 0.0).encode()
     return (badge(made) if form == "badge" else html(made)).encode()
+
+
+def summary(verdicts: Verdicts, began_at: float) -> Iterator[str]:
+    """The report in a few lines: what is wrong, and how much was judged."""
+    made = sheet(verdicts, began_at)
+    for row in made.wrong:
+        about = row.about
+        yield printable(f"{about.id} {about.name} ({about.severity}), {row.wrong} times wrong: {about.says}")
+        yield from (f"    {printable(line)}" for told in row.told for line in told[:1])
+    yield made.summary
 
 
 def concluded(verdicts: Verdicts, began_at: float, file: str | None) -> bool:

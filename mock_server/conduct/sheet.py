@@ -79,7 +79,7 @@ def text(sheet: Sheet) -> Iterator[str]:
     """The report for a terminal, line by line."""
     for row in sheet.rows:
         one = row.about
-        yield f"{_MARKS[row.state]:7}{one.id}  {one.name:24}{row.exercised:6}  {one.says}"
+        yield f"{_MARKS[row.state]:7}{one.id}  {one.name:31}{row.exercised:6}  {one.says}"
     for row in sheet.wrong:
         yield ""
         yield from map(printable, section(row))

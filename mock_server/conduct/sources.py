@@ -119,7 +119,7 @@ def _of_entry(number: int, entry: Mapping[str, Any]) -> Seen:
         at=began,
         method=request["method"],
         path=_path(request["url"]),
-        headers=_headers(request["headers"]),
+        headers={**_headers(request["headers"]), "host": _host(request["url"])},
         body=text.encode(),
         status=int(response["status"]) or None,
         answer=_content(response.get("content") or {}),
@@ -132,6 +132,10 @@ def _of_entry(number: int, entry: Mapping[str, Any]) -> Seen:
 def _path(url: str) -> str:
     rest = url.partition("://")[2] or url
     return "/" + rest.partition("/")[2].partition("#")[0]
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _is_ours(path: str) -> bool:

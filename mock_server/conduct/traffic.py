@@ -13,13 +13,21 @@ from urllib.parse import unquote
 import orjson
 
 from mock_server.depth import depth_exceeds
+from mock_server.queue_words import REQUEST_ID_PREFIX
 
 Kind = Literal["submit", "poll", "result", "cancel", "media", "other"]
 
 _TASK = "/model/v1/generation/task/"
 _QUEUE = re.compile(r"/model/v1/queue/([^/]+)(?:/requests/(.+)/(status|response|cancel))?")
+_HOST = re.compile(r"https?://([^/?#]+)", re.IGNORECASE)
 _MEDIA = re.compile(r"/media/([0-9a-f]+)/[0-9]+\.mp4")
-FINAL = frozenset({"completed", "failed", "cancelled"})
+#: The words for a task that has ended, in lower case; the queue side writes COMPLETED for all of them.
+FINAL = frozenset({"completed", "failed", "cancelled", "canceled"})
+#: The calls about one task that ask how it stands, or for its result.
+QUESTIONS = frozenset({"poll", "result"})
+#: The URLs that answers of the queue side name.
+_CODED = ("error", "status", "provider_error")
+_URLS = ("status_url", "response_url", "cancel_url")
 #: Left out when two submits are compared: it is not what is asked for.
 _APART = frozenset({"external_task_id", "callback_url"})
 
@@ -79,6 +87,21 @@ class Seen:
             return None
         return unquote(found[found.lastindex - 1 if self.kind != "media" and found.lastindex else 1] or "") or None
 
+    @property
+    def task(self) -> str | None:
+        """The task that it is about, by whichever id of the task it was asked for."""
+        return task_id_of(self.about)
+
+    @property
+    def host(self) -> str:
+        """The host and port that it was sent to, in lower case; empty where nobody recorded it."""
+        return self.headers.get("host", "").lower()
+
+    @property
+    def on_queue(self) -> bool:
+        """Whether it is a call of the queue protocol."""
+        return _QUEUE.fullmatch(self.place) is not None
+
     @cached_property
     def value(self) -> Any:
         """The body as JSON, None where it is none."""
@@ -92,9 +115,11 @@ class Seen:
 
     @property
     def codes(self) -> set[str]:
-        """The error codes that the answer tells, as text."""
-        parts = [part for name in ("error", "status") if isinstance(part := self.told.get(name), dict)]
-        return {str(part[name]) for part in parts for name in ("code", "error_code") if name in part}
+        """The error codes that the answer tells, as text; on the queue side the ``error_type`` as well."""
+        parts = [part for name in _CODED if isinstance(part := self.told.get(name), dict)]
+        found = {str(part[name]) for part in parts for name in ("code", "error_code") if name in part}
+        kind = self.told.get("error_type")
+        return found | {kind} if isinstance(kind, str) else found
 
     @cached_property
     def model(self) -> str | None:
@@ -143,7 +168,7 @@ class Seen:
     @property
     def lost(self) -> bool:
         """Whether the client cannot know what became of it: no answer, a broken one, or a 5xx."""
-        broken = self.status == 200 and self.kind != "media" and not self.told
+        broken = self.status in {200, 202} and self.kind != "media" and not self.told
         return self.status is None or self.status >= 500 or broken
 
     @property
@@ -152,9 +177,38 @@ class Seen:
         return self.lost or self.status in {408, 425, 429}
 
     @property
+    def word(self) -> str:
+        """The status that the answer says, in lower case; empty where it says none."""
+        said = self.told.get("status")
+        return said.lower() if isinstance(said, str) else ""
+
+    @property
     def final(self) -> bool:
-        """Whether the answer says that the task has ended."""
-        return self.status == 200 and self.told.get("status") in FINAL
+        """Whether the answer says that the task has ended; a result may come without a status."""
+        if self.status != 200:
+            return False
+        if self.kind == "result" and "status" not in self.told:
+            return bool(self.told)
+        return self.kind != "cancel" and self.word in FINAL
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the answer says that the task went well. On the queue side COMPLETED alone does not: it may come with
+        an ``error``.
+        """
+        return self.final and self.word in {"completed", ""} and not self.told.get("error")
+
+    @property
+    def not_ready(self) -> bool:
+        """Whether the answer says that there is no result yet."""
+        return self.kind == "result" and self.status == 202
+
+    @cached_property
+    def hosts_named(self) -> frozenset[str]:
+        """The hosts of the queue side's URLs in the answer."""
+        named = [self.told.get(name) for name in _URLS]
+        hosts = (_HOST.match(url) for url in named if isinstance(url, str))
+        return frozenset(found[1].lower() for found in hosts if found is not None)
 
     @cached_property
     def retry_after(self) -> float | None:
@@ -201,6 +255,11 @@ class Traffic:
     def of(cls, calls: Iterable[Seen], callbacks: Iterable[Told] = (), blind: Iterable[str] = ()) -> Traffic:
         """Traffic in the order of time."""
         return cls(list(calls), sorted(callbacks, key=lambda one: one.at), frozenset(blind))
+
+
+def task_id_of(named: str | None) -> str | None:
+    """The id of a task by what it is called: the queue side puts a prefix before it."""
+    return named.removeprefix(REQUEST_ID_PREFIX) if named is not None else None
 
 
 def _json(content: bytes) -> Any:

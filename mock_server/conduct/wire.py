@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from mock_server.conduct.grouping import Ids, by_task, repeats_of, tries_of
 from mock_server.conduct.properties import Thresholds, Verdict
-from mock_server.conduct.traffic import Seen, Traffic
+from mock_server.conduct.traffic import Seen, Traffic, task_id_of
 from mock_server.contract import Judge, wrapped_body
 from mock_server.errors import TaskRejected
 
 #: What may be sent again though it was a 4xx: time, order or other tasks may have been the reason.
 PASSING = frozenset({402, 408, 409, 425, 429})
-#: How a submit is answered whose external_task_id is taken.
-CONFLICT = 409
+#: How a key may be sent, in lower case.
+SCHEMES = frozenset({"bearer", "key"})
 BROKEN_OFF = ("truncate", "reset", "wrong_length")
 
 
@@ -45,8 +46,11 @@ class Observer:
                 continue
             verdict.saw("W01")
             given = call.headers.get("authorization", "")
-            if not given.lower().startswith("bearer ") or not given[7:].strip():
-                said = "no Authorization header" if not given else "an Authorization header that is not Bearer KEY"
+            scheme, _, key = given.strip().partition(" ")
+            if scheme.lower() not in SCHEMES or not key.strip():
+                said = "no Authorization header"
+                if given:
+                    said = "an Authorization header that is neither Bearer KEY nor Key KEY"
                 verdict.blame("W01", f"{call.method} {call.path} has {said}", call.at, call.number)
 
     def content_type(self, traffic: Traffic, verdict: Verdict) -> None:
@@ -75,7 +79,7 @@ class Observer:
             if judge is None or not call.whole or not isinstance(call.value, dict):
                 continue
             verdict.saw("W04")
-            body = call.value if "model" in call.value else wrapped_body(judge.endpoint.model, call.value)
+            body = wrapped_body(judge.endpoint.model, call.value) if call.on_queue else call.value
             try:
                 broken = judge.read(body).violations
             except TaskRejected as rejected:
@@ -86,7 +90,7 @@ class Observer:
 
     def bought_once(self, traffic: Traffic, verdict: Verdict) -> None:
         """W05 and W06: what is tried again after an answer that was lost."""
-        for tries in _tries(traffic):
+        for tries in tries_of(traffic):
             made: list[Seen] = []
             for first, again in pairwise(tries):
                 made += [first] if first.made is not None else []
@@ -105,7 +109,7 @@ class Observer:
 
     def patience(self, traffic: Traffic, verdict: Verdict) -> None:
         """W07 and W08: how long the same call waits after it failed."""
-        for before, again in _repeats(traffic):
+        for before, again in repeats_of(traffic):
             if not before.retriable:
                 continue
             waited = again.at - before.over_at
@@ -126,23 +130,27 @@ class Observer:
 
     def polling(self, traffic: Traffic, verdict: Verdict) -> None:
         """W09 and W11: how often, and how long, a task is polled."""
-        for polls in _by_task(traffic).values():
+        for polls in by_task(traffic).values():
             for before, again in pairwise(polls):
-                if "cancel" in {before.kind, again.kind}:
-                    continue
-                if before.final:
-                    verdict.saw("W11")
-                    since = again.at - before.at
-                    said = f"{again.about} is polled again {since:.3g} s after it was {before.told['status']}"
-                    verdict.blame("W11", said, again.at, before.number, again.number)
-                elif not before.retriable and self._limits.poll_gap > self._limits.slack:
-                    verdict.saw("W09")
-                    if again.at - before.over_at < self._limits.poll_gap - self._limits.slack:
-                        said = f"{again.about} is polled again after {again.at - before.over_at:.3g} s; "
-                        said += f"{self._limits.poll_gap:g} s is the least"
-                        verdict.blame("W09", said, again.at, before.number, again.number)
+                if "cancel" not in {before.kind, again.kind}:
+                    self._polled_again(before, again, verdict)
             if polls and polls[-1].final:
                 verdict.saw("W11")
+
+    def _polled_again(self, before: Seen, again: Seen, verdict: Verdict) -> None:
+        """The result of a task is asked for once the task has ended; before that, it is a poll like any other."""
+        if before.final:
+            verdict.saw("W11")
+            if (before.kind, again.kind) != ("poll", "result"):
+                since = again.at - before.at
+                said = f"{again.about} is polled again {since:.3g} s after it was {before.word or 'completed'}"
+                verdict.blame("W11", said, again.at, before.number, again.number)
+        elif not before.retriable and self._limits.poll_gap > self._limits.slack:
+            verdict.saw("W09")
+            if again.at - before.over_at < self._limits.poll_gap - self._limits.slack:
+                said = f"{again.about} is polled again after {again.at - before.over_at:.3g} s; "
+                said += f"{self._limits.poll_gap:g} s is the least"
+                verdict.blame("W09", said, again.at, before.number, again.number)
 
     def refusals(self, traffic: Traffic, verdict: Verdict) -> None:
         """W10, for calls that change something: a question may have another answer later."""
@@ -166,12 +174,29 @@ class Observer:
         known: set[str | None] = set()
         for call in traffic.calls:
             if call.kind == "submit":
-                known |= {call.answered_id, call.external_id, call.made}
+                known |= {task_id_of(call.answered_id), task_id_of(call.external_id), call.made}
             elif call.kind in {"poll", "result", "cancel"}:
                 verdict.saw("W12")
-                if call.status == 404 and call.about not in known:
+                if call.status == 404 and call.task not in known:
                     said = f"{_named(call)} asks for {call.about!r}, which no submit has answered or given"
                     verdict.blame("W12", said, call.at, call.number)
+
+    def hosts(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W22: where the key goes once an answer has named another host than the one the submit was sent to."""
+        own, home, foreign = Ids(), dict[str | None, str](), defaultdict[str | None, set[str]](set)
+        for call in traffic.calls:
+            if call.kind not in {"submit", "poll", "result", "cancel"} or not call.host:
+                continue
+            if call.kind == "submit":
+                own.learn(call)
+            task = own.task(call)
+            at_home = home.setdefault(task, call.host)
+            if foreign[task]:
+                verdict.saw("W22")
+            if call.host in foreign[task] and call.headers.get("authorization"):
+                said = f"{_named(call)} takes the key to {call.host}, which only an answer of {at_home} had named"
+                verdict.blame("W22", said, call.at, call.number)
+            foreign[task] |= call.hosts_named - {at_home}
 
     def endurance(self, traffic: Traffic, verdict: Verdict) -> None:
         """W13."""
@@ -179,7 +204,7 @@ class Observer:
         for call in traffic.calls:
             if not call.whole:
                 continue
-            what = (call.kind, call.about, call.intent if call.kind == "submit" else None)
+            what = (call.kind, call.task, call.intent if call.kind == "submit" else None)
             if not call.retriable:
                 run[what] = 0
                 continue
@@ -261,6 +286,7 @@ _RULES: tuple[Callable[[Observer, Traffic, Verdict], None], ...] = (
     Observer.polling,
     Observer.refusals,
     Observer.ids,
+    Observer.hosts,
     Observer.endurance,
     Observer.bad_news,
     Observer.news_again,
@@ -271,46 +297,6 @@ _RULES: tuple[Callable[[Observer, Traffic, Verdict], None], ...] = (
 
 def _of(traffic: Traffic, kind: str) -> list[Seen]:
     return [call for call in traffic.calls if call.kind == kind]
-
-
-def _tries(traffic: Traffic) -> Iterator[list[Seen]]:
-    """Submits of the same intent, each tried again because the answer of the one before it was lost, or said of a try
-    again that it was there.
-    """
-    open_: dict[bytes, list[Seen]] = {}
-    for call in _of(traffic, "submit"):
-        if not call.whole:
-            continue  # what it asks for, and under which id, is not known
-        tries = open_.setdefault(call.intent, [])
-        if tries and not tries[-1].lost and not (len(tries) > 1 and tries[-1].status == CONFLICT):
-            yield tries
-            tries = open_[call.intent] = []
-        tries.append(call)
-    yield from open_.values()
-
-
-def _repeats(traffic: Traffic) -> Iterator[tuple[Seen, Seen]]:
-    """Each call and the next one like it: the same submit, or the same question about the same task."""
-    last: dict[Any, Seen] = {}
-    for call in traffic.calls:
-        if call.kind == "other" or not call.whole:
-            continue
-        what = (call.kind, call.intent if call.kind == "submit" else call.about)
-        if what in last:
-            yield last[what], call
-        last[what] = call
-
-
-def _by_task(traffic: Traffic) -> dict[str | None, list[Seen]]:
-    """The polls and cancels of each task, under whichever of its ids they were made."""
-    own: dict[str | None, str | None] = {}
-    polls: dict[str | None, list[Seen]] = defaultdict(list)
-    for call in traffic.calls:
-        if call.kind == "submit" and (call.made or call.answered_id) is not None:
-            own[call.external_id] = call.made or call.answered_id
-        elif call.kind in {"poll", "cancel"}:
-            polls[own.get(call.about, call.about)].append(call)
-    return polls
 
 
 def _not_json(body: bytes) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from mock_server.endpoint import ClipFormat, Pictures
 from mock_server.errors import Mistake
 from mock_server.images import MIB, Limits
-from mock_server.rules import Evidence, Json, Rule
+from mock_server.rules import Evidence, InputRule, Json, Rule
 from mock_server.schema import Parameter, choice, number, record, text
 
 #: "Less than 10MB" leaves 10 MiB out; "max" and "must not exceed" let it in (wire#4).
@@ -142,6 +142,7 @@ def camera_rules(doc: str) -> tuple[Rule, ...]:
             paths=("camera_control.config",),
             message=f"camera_control.config {message} when camera_control.type is simple",
             source=f"{doc}#camera_control.config",
+            told_as=(InputRule("note", ("camera_control.config",)),),
             owner="camera_control",
             trigger="type",
             schema=schema,
@@ -178,8 +179,10 @@ def _unless(trigger: str) -> Json | None:
     return NO_TAIL if trigger == "image_tail" else None
 
 
-def needs(doc: str, trigger: str, name: str, value: str, *, default: bool) -> Rule:
-    """``trigger`` works only while ``name`` is ``value``; ``default``: it is so when left out."""
+def needs(doc: str, trigger: str, name: str, value: str, *, others: tuple[str, ...], default: bool) -> Rule:
+    """``trigger`` works only while ``name`` is ``value``, not one of its ``others``; ``default``: it is so when left
+    out. Clients cannot be told that a value is needed, only with which values ``trigger`` is forbidden.
+    """
     fragment: dict[str, Any] = {"properties": {name: {"const": value}}}
     if not default:
         fragment["required"] = [name]
@@ -188,6 +191,7 @@ def needs(doc: str, trigger: str, name: str, value: str, *, default: bool) -> Ru
         paths=(trigger, name),
         message=f'{trigger} works only when {name} is "{value}"',
         source=f"{doc}#notes",
+        told_as=tuple(InputRule("mutually_exclusive", (trigger, name), when={name: other}) for other in others),
         trigger=trigger,
         schema=fragment,
         unless=_unless(trigger),
@@ -201,6 +205,7 @@ def excludes(doc: str, trigger: str, other: str, source: str) -> Rule:
         paths=(trigger, other),
         message=f"{trigger} cannot be combined with {other}",
         source=f"{doc}#{source}",
+        told_as=(InputRule("mutually_exclusive", (trigger, other)),),
         trigger=trigger,
         schema={"properties": {other: False}},
         unless=_unless(trigger),
@@ -214,6 +219,7 @@ def image_or_tail(doc: str) -> Rule:
         paths=("image", "image_tail"),
         message="image or image_tail is required; both are missing",
         source=f"{doc}#image",
+        told_as=(InputRule("at_least_one", ("image", "image_tail")),),
         schema={
             "anyOf": [{"required": [name], "properties": {name: {"minLength": 1}}} for name in ("image", "image_tail")]
         },

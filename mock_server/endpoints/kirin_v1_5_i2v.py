@@ -61,8 +61,8 @@ def _foresee(params: Json, pictures: Pictures) -> Failure | None:
 
 def _brush_rules(trigger: str) -> tuple[Rule, ...]:
     return (
-        common.needs(DOC, trigger, "mode", "pro", default=False),
-        common.needs(DOC, trigger, "duration", "5", default=True),
+        common.needs(DOC, trigger, "mode", "pro", others=("std",), default=False),
+        common.needs(DOC, trigger, "duration", "5", others=("10",), default=True),
     )
 
 
@@ -107,7 +107,7 @@ ENDPOINT = Endpoint(
     ),
     rules=(
         common.image_or_tail(DOC),
-        common.needs(DOC, "image_tail", "mode", "pro", default=False),
+        common.needs(DOC, "image_tail", "mode", "pro", others=("std",), default=False),
         common.excludes(DOC, "image_tail", "static_mask", "image_tail"),
         common.excludes(DOC, "image_tail", "dynamic_masks", "image_tail"),
         common.excludes(DOC, "image_tail", "camera_control", "image_tail"),
@@ -120,14 +120,14 @@ ENDPOINT = Endpoint(
     ),
     errors=ErrorTable(
         codes=(
-            Code("00200301", "no image", "v1_5#error codes"),
-            Code("00200302", "an image is not usable", "v1_5#error codes"),
-            Code("00200303", "a prompt is not usable", "v1_5#error codes"),
-            Code("00200304", "the duration is not offered", "v1_5#error codes"),
-            Code("00200305", "the aspect ratio is not allowed", "v1_5#error codes"),
-            Code("00200306", "the key is missing or wrong", "v1_5#error codes"),
+            Code("00200301", "no image", "v1_5#error codes", error_type="REQUEST_INVALID"),
+            Code("00200302", "an image is not usable", "v1_5#error codes", error_type="REQUEST_INVALID"),
+            Code("00200303", "a prompt is not usable", "v1_5#error codes", error_type="REQUEST_INVALID"),
+            Code("00200304", "the duration is not offered", "v1_5#error codes", error_type="REQUEST_INVALID"),
+            Code("00200305", "the aspect ratio is not allowed", "v1_5#error codes", error_type="REQUEST_INVALID"),
+            Code("00200306", "the key is missing or wrong", "v1_5#error codes", error_type="REQUEST_INVALID"),
             Code("00200398", "the generation failed", "v1_5#error codes"),
-            Code("00200399", "the service is not available", "v1_5#error codes"),
+            Code("00200399", "the service is not available", "v1_5#error codes", error_type="INTERNAL_SERVER_ERROR"),
         ),
         other="40001",
         by_mistake={

@@ -51,17 +51,17 @@ ENDPOINT = Endpoint(
         *common.closing_parameters(DOC),
     ),
     rules=(
-        common.needs(DOC, "camera_control", "mode", "std", default=True),
-        common.needs(DOC, "camera_control", "duration", "5", default=True),
+        common.needs(DOC, "camera_control", "mode", "std", others=("pro",), default=True),
+        common.needs(DOC, "camera_control", "duration", "5", others=("10",), default=True),
         *common.camera_rules(DOC),
     ),
     errors=ErrorTable(
         codes=(
             Code("002001095", "internal generation error", "t2v#error codes"),
             Code("002001096", "the result could not be parsed", "t2v#error codes"),
-            Code("002001097", "HTTP error response", "t2v#error codes"),
-            Code("002001098", "the status could not be checked", "t2v#error codes"),
-            Code("002001099", "the task could not be created", "t2v#error codes"),
+            Code("002001097", "HTTP error response", "t2v#error codes", error_type="INTERNAL_SERVER_ERROR"),
+            Code("002001098", "the status could not be checked", "t2v#error codes", error_type="INTERNAL_SERVER_ERROR"),
+            Code("002001099", "the task could not be created", "t2v#error codes", error_type="REQUEST_INVALID"),
         ),
         other="002001099",
         by_mistake={},

@@ -56,9 +56,11 @@ ENDPOINT = Endpoint(
         codes=(
             Code("002015095", "internal generation error", "master#error codes"),
             Code("002015096", "the result could not be parsed", "master#error codes"),
-            Code("002015097", "HTTP error response", "master#error codes"),
-            Code("002015098", "the status could not be checked", "master#error codes"),
-            Code("002015099", "the task could not be created", "master#error codes"),
+            Code("002015097", "HTTP error response", "master#error codes", error_type="INTERNAL_SERVER_ERROR"),
+            Code(
+                "002015098", "the status could not be checked", "master#error codes", error_type="INTERNAL_SERVER_ERROR"
+            ),
+            Code("002015099", "the task could not be created", "master#error codes", error_type="REQUEST_INVALID"),
         ),
         other="002015099",
         by_mistake={},

@@ -13,7 +13,7 @@ from typing import Any
 from mock_server.endpoint import ClipFormat, Code, Endpoint, ErrorTable, ImageParameter, Pictures, ShotFormat
 from mock_server.endpoints import _common as common
 from mock_server.errors import Mistake
-from mock_server.rules import Json, Rule
+from mock_server.rules import InputRule, Json, Rule
 from mock_server.schema import IMAGE_OR_EMPTY, Parameter, choice, listing, record, text
 
 DOC = "v3"
@@ -126,6 +126,9 @@ ENDPOINT = Endpoint(
             paths=("prompt", "multi_shot"),
             message="prompt is required and cannot be empty unless multi_shot is true",
             source="v3#prompt",
+            told_as=(
+                InputRule("requires", ("prompt", "multi_shot"), when={"multi_shot": False}, required=("prompt",)),
+            ),
             schema={"anyOf": [MULTI, {"required": ["prompt"], "properties": {"prompt": {"minLength": 1}}}]},
             mistake=Mistake.PROMPT,
         ),
@@ -134,6 +137,7 @@ ENDPOINT = Endpoint(
             paths=("prompt",),
             message="prompt must be at most 2500 characters unless multi_shot is true",
             source="v3#prompt",
+            told_as=(InputRule("note", ("prompt", "multi_shot")),),
             trigger="prompt",
             schema={"properties": {"prompt": {"maxLength": common.MAX_PROMPT}}},
             unless=MULTI,
@@ -145,6 +149,9 @@ ENDPOINT = Endpoint(
             paths=("shot_type",),
             message="shot_type is required when multi_shot is true",
             source="v3#shot_type",
+            told_as=(
+                InputRule("requires", ("shot_type", "multi_shot"), when={"multi_shot": True}, required=("shot_type",)),
+            ),
             trigger="multi_shot",
             schema={"required": ["shot_type"], "properties": {"shot_type": {}}},
             unless=SINGLE,
@@ -154,6 +161,11 @@ ENDPOINT = Endpoint(
             paths=("multi_prompt",),
             message="multi_prompt is required when multi_shot is true",
             source="v3#multi_prompt",
+            told_as=(
+                InputRule(
+                    "requires", ("multi_prompt", "multi_shot"), when={"multi_shot": True}, required=("multi_prompt",)
+                ),
+            ),
             trigger="multi_shot",
             schema={"required": ["multi_prompt"], "properties": {"multi_prompt": {}}},
             unless=SINGLE,
@@ -163,6 +175,7 @@ ENDPOINT = Endpoint(
             paths=("shot_type",),
             message='shot_type must be "customize" when multi_shot is true',
             source="v3#shot_type",
+            told_as=(InputRule("note", ("shot_type", "multi_shot")),),
             trigger="multi_shot",
             schema={"properties": {"shot_type": {"enum": ["customize"]}}},
             unless=SINGLE,
@@ -173,6 +186,7 @@ ENDPOINT = Endpoint(
             paths=("multi_prompt",),
             message="multi_prompt must have 1 to 6 shots, each of at least 1 second and at most 512 characters",
             source="v3#multi_prompt",
+            told_as=(InputRule("note", ("multi_prompt", "multi_shot")),),
             trigger="multi_shot",
             schema={"properties": {"multi_prompt": {"minItems": 1, "maxItems": 6, "items": SHOT_BOUNDS}}},
             unless=SINGLE,
@@ -183,6 +197,7 @@ ENDPOINT = Endpoint(
             paths=("multi_prompt", "duration"),
             message="multi_prompt: the durations of the shots must add up to duration",
             source="v3#multi_prompt",
+            told_as=(InputRule("note", ("multi_prompt", "duration")),),
             trigger="multi_prompt",
             predicate=_shots_add_up,
             explain=_sums,
@@ -190,9 +205,11 @@ ENDPOINT = Endpoint(
     ),
     errors=ErrorTable(
         codes=(
-            Code("006001094", "not enough resources for the task", "v3#error codes"),
+            Code(
+                "006001094", "not enough resources for the task", "v3#error codes", error_type="INTERNAL_SERVER_ERROR"
+            ),
             Code("006001095", "the task answered with an error", "v3#error codes"),
-            Code("006001099", "the task could not be created", "v3#error codes"),
+            Code("006001099", "the task could not be created", "v3#error codes", error_type="REQUEST_INVALID"),
         ),
         other="006001099",
         by_mistake={},
@@ -222,7 +239,7 @@ ENDPOINT = Endpoint(
         "mode": "pro",
     },
     facts=(
-        ("In the queue protocol's result the `duration` of a content item is a string.", "wire#2", "observed"),
+        ("In the older form of the queue protocol the `duration` of a content item is a string.", "wire#2", "observed"),
         ("Videos are 720p in std and 1080p in pro.", "v3#mode", "documented"),
         ("Videos are 24 fps in the aspect ratio of image, else of image_tail.", "v3#mode", "assumed"),
         ("Sound changes the price and the time a task takes.", "v3#sound", "assumed"),

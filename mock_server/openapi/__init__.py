@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mock_server.endpoint import Endpoint
-from mock_server.openapi import calls, errors, platform, tasks
+from mock_server.openapi import calls, errors, platform, queue, tasks
 from mock_server.openapi.parts import STRING, Json
 from mock_server.version import __version__
 
@@ -18,15 +18,15 @@ _TAGS = {
     "callbacks": "What is posted to a callback URL.",
 }
 _DESCRIPTION = (
-    "Every parameter, rule and code carries x-source, the place it comes from, and x-evidence: documented, observed in "
-    "public clients, or assumed."
+    "Every parameter, rule and code carries x-source, the place it comes from, and x-evidence: documented, documented "
+    "in the platform's pages, documented for a sibling model, observed in public clients, or assumed."
 )
 
 
 def document(endpoints: Mapping[str, Endpoint]) -> Json:
     """The whole contract."""
     known = list(endpoints.values())
-    schemas = tasks.schemas(known) | errors.schemas(known) | platform.schemas(known)
+    schemas = tasks.schemas(known) | queue.schemas(known) | errors.schemas(known) | platform.schemas(known)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -38,11 +38,20 @@ def document(endpoints: Mapping[str, Endpoint]) -> Json:
             "contact": {"name": "kirin-mock"},
         },
         "servers": [{"url": "http://127.0.0.1:8787", "description": "a local kirin-mock"}],
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, {"key": []}],
         "tags": [{"name": name, "description": told} for name, told in _TAGS.items()],
         "paths": calls.paths(known) | platform.paths(known),
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "x-evidence": "documented"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "x-evidence": "documented"},
+                "key": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "The word Key, a space, and the key.",
+                    "x-evidence": queue.PAGES,
+                },
+            },
             "headers": _headers(),
             "schemas": dict(sorted(schemas.items())),
         },

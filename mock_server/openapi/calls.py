@@ -7,8 +7,10 @@ from typing import Any
 
 from mock_server.contract import component_name, documented_body
 from mock_server.endpoint import Endpoint
+from mock_server.openapi import queue
 from mock_server.openapi.errors import own_words, responses
 from mock_server.openapi.parts import STRING, Json, answer, ref
+from mock_server.openapi.queue import PAGES
 from mock_server.resources import resource
 
 MAX_EXAMPLES = 3
@@ -105,7 +107,9 @@ def _task_id() -> Json:
 
 
 def _request_id() -> Json:
-    return _path_parameter("request_id", "The request's id, or the external_task_id it was given.", "observed")
+    return _path_parameter(
+        "request_id", "The request's id, the task's, or the external_task_id it was given.", "assumed"
+    )
 
 
 def _path_parameter(name: str, description: str, evidence: str) -> Json:
@@ -122,7 +126,6 @@ def _path_parameter(name: str, description: str, evidence: str) -> Json:
 
 def _queue_submit(endpoint: Endpoint) -> Json:
     stem = component_name(endpoint)
-    own = own_words([endpoint])
     parameters = {"request_id": "$response.body#/request_id"}
     links = {
         kind: {"operationId": f"queue{kind.capitalize()}{stem}", "parameters": parameters}
@@ -131,48 +134,40 @@ def _queue_submit(endpoint: Endpoint) -> Json:
     return {
         **_operation(
             f"queueSubmit{stem}", f"Submit a task of {endpoint.model}",
-            "Takes the bare parameters; answers with the request's id.", "queue", "observed", "wire#2",
+            "Takes the bare parameters; answers with an id and three URLs. There is no webhook and no stream.",
+            "queue", PAGES, "wire#2",
         ),
         "requestBody": _json_body(ref(f"{stem}QueueBody"), _examples(endpoint)),
-        "responses": {
-            "200": answer(ref("QueueMade"), "The task was made.", links=links),
-            **responses("400", "401", "402", "405", "409 Duplicate", "413", "415", "429", "503", also=own),
-        },
+        "responses": queue.submit_answers(stem, links),
         "callbacks": {"taskStatus": {"{$request.body#/callback_url}": {"post": _callback(stem)}}},
     }  # fmt: skip
 
 
-def _queue_call(endpoint: Endpoint, name: str, summary: str, description: str, schema: Json, *conflicts: str) -> Json:
-    own = {status: schemas for status, schemas in own_words([endpoint]).items() if status != "400"}
-    return {
-        **_operation(f"{name}{component_name(endpoint)}", summary, description, "queue", "observed", "wire#2"),
-        "responses": {
-            "200": answer(schema, "As it stands."),
-            **responses("401", "404", "405", *conflicts, "429", "503", also=own),
-        },
-    }
+def _queue_call(endpoint: Endpoint, name: str, summary: str, description: str, answers: Json) -> Json:
+    operation = f"{name}{component_name(endpoint)}"
+    return {**_operation(operation, summary, description, "queue", PAGES, "wire#2"), "responses": answers}
 
 
 def _queue_status(endpoint: Endpoint) -> Json:
     return _queue_call(
         endpoint, "queueStatus", f"Show how a task of {endpoint.model} stands",
-        "Status and progress; the error if it failed.",
-        ref(f"{component_name(endpoint)}QueueStatus"),
+        "COMPLETED says only that the task is over: with error it failed or was cancelled.",
+        queue.status_answers(component_name(endpoint)),
     )  # fmt: skip
 
 
 def _queue_response(endpoint: Endpoint) -> Json:
     return _queue_call(
         endpoint, "queueResponse", f"Show what became of a task of {endpoint.model}",
-        "Output and usage, or the error, of a task that has ended.", ref(f"{component_name(endpoint)}QueueResult"),
-        "409 NotFinished",
+        "The result of a task that went well; before the end 202 with its status.",
+        queue.response_answers(component_name(endpoint)),
     )  # fmt: skip
 
 
 def _queue_cancel(endpoint: Endpoint) -> Json:
     return _queue_call(
         endpoint, "queueCancel", f"Cancel a task of {endpoint.model}", "Ends a task that has not ended, at no cost.",
-        ref("QueueCancelled"), "409 AlreadyFinished",
+        queue.cancel_answers(),
     )  # fmt: skip
 
 

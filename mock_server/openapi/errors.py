@@ -13,13 +13,13 @@ GATEWAY: dict[str, tuple[tuple[int, ...], str, str]] = {
     "402": ((40201,), "The balance does not pay for the task.", "observed"),
     "404": ((40401,), "No such model, task or path.", "assumed"),
     "405": ((40501,), "The method is not served; Allow says which are.", "assumed"),
-    "409": ((40901, 40902, 40903), "The external_task_id is taken; the task has ended; it has not.", "assumed"),
+    "409": ((40901,), "The external_task_id is taken.", "assumed"),
     "413": ((41301,), "The body is too large.", "assumed"),
     "415": ((41501,), "The body is not of the right type, or packed in an unknown way.", "assumed"),
     "429": ((42901, 42902), "Too many calls, or too many running tasks.", "assumed"),
     "503": ((50301,), "The service is not available.", "assumed"),
 }
-_CONFLICTS = {40901: "Duplicate", 40902: "AlreadyFinished", 40903: "NotFinished"}
+_CONFLICTS = {40901: "Duplicate"}
 
 
 def schemas(known: list[Endpoint]) -> Json:

@@ -1,17 +1,30 @@
-"""The operations of discovery, upload and balance (wire#3)."""
+"""The operations of discovery, login, upload and balance (wire#3)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from mock_server.discovery import PLAIN
+from mock_server.discovery import PLAIN, display_id
 from mock_server.endpoint import Endpoint
+from mock_server.openapi import login
+from mock_server.openapi.envelope import enveloped, get
 from mock_server.openapi.errors import responses
 from mock_server.openapi.parts import MONEY, STRING, Json, answer, closed, const, listing, ref
+from mock_server.rules import Kind
 
 _WHOLE = {"type": "integer", "minimum": 0}
+_COUNT = {"type": "integer", "minimum": 1}
 _NAMES = listing(STRING)
 _ANY: Json = {"description": "Any JSON value."}
+#: What a listed model always has, but for ``has_spec``.
+_LISTED = (
+    *("id", "model_id", "name", "type", "provider", "source_collection", "original_model_id", "model_subtype"),
+    *("description", "input_modalities", "output_modalities"),
+)
+#: What a search counts.
+_COUNTS = (
+    *("processingTimeMs", "limit", "offset", "estimatedTotalHits", "totalHits", "totalPages", "page", "hitsPerPage"),
+)
 
 
 def schemas(known: list[Endpoint]) -> Json:
@@ -29,7 +42,7 @@ def schemas(known: list[Endpoint]) -> Json:
     }
     plain: Json = {
         "type": "object",
-        "description": f"Plain JSON Schema; its keywords are {', '.join(sorted(PLAIN))}.",
+        "description": f"Plain JSON Schema; its keywords are {', '.join(sorted(PLAIN))}. Closed at the top only.",
         "required": ["type", "properties"],
         "additionalProperties": True,
         "properties": {"type": const("object"), "properties": {"type": "object", "additionalProperties": True}},
@@ -42,12 +55,50 @@ def schemas(known: list[Endpoint]) -> Json:
                 "name": STRING,
                 "type": const("video"),
                 "provider": STRING,
+                "source_collection": STRING,
+                "original_model_id": models,
+                "model_subtype": {"type": "string", "enum": ["t2v", "i2v"]},
                 "description": STRING,
-                "input_modalities": _NAMES,
-                "output_modalities": _NAMES,
+                "input_modalities": listing({"type": "string", "enum": ["Text", "Image"]}, minItems=1),
+                "output_modalities": listing(const("Video"), minItems=1, maxItems=1),
                 "has_spec": {"type": "boolean"},
+                "curl": {"type": "string", "description": "A call in one line, with include_curl=true only."},
+            },
+            [*_LISTED, "has_spec"],
+        ),
+        "InputRule": {
+            **closed(
+                {
+                    "kind": {"type": "string", "enum": list(get_args(Kind))},
+                    "fields": listing(STRING, minItems=1),
+                    "when": {
+                        "type": "object",
+                        "description": "The values that parameters have where the rule applies.",
+                        "additionalProperties": {"type": ["string", "boolean"]},
+                    },
+                    "required": listing(STRING, minItems=1),
+                    "notes": STRING,
+                },
+                ["kind", "fields", "notes"],
+            ),
+            "description": "Where `when` holds: of `fields` at least one must be there (one_of, at_least_one) or at "
+            "most one may (mutually_exclusive); all of `required` must (requires). A note is for reading.",
+        },
+        "ModelHit": closed(
+            {
+                "id": models,
+                "name": models,
+                "provider": STRING,
+                "description": STRING,
+                "input": {"type": "string", "enum": ["text", "image"]},
+                "output": const("video"),
+                "media_type": const("video"),
+                "tags": _NAMES,
+                "tags_abbr": STRING,
+                "skill_content": {"type": "string", "description": "The model's page in Markdown."},
             }
         ),
+        "ModelHits": closed({"hits": listing(ref("ModelHit")), "query": STRING, **dict.fromkeys(_COUNTS, _WHOLE)}),
         "Parameter": closed(
             {
                 "name": STRING,
@@ -92,7 +143,7 @@ def schemas(known: list[Endpoint]) -> Json:
                 "examples": listing(
                     closed({"name": STRING, "input": {"type": "object", "additionalProperties": True}}), minItems=1
                 ),
-                "input_rules": listing(closed({"id": STRING, "message": STRING, "fields": _NAMES})),
+                "input_rules": listing(ref("InputRule")),
             }
         ),
         "Balance": closed(
@@ -111,60 +162,76 @@ def schemas(known: list[Endpoint]) -> Json:
 
 
 def paths(known: list[Endpoint]) -> Json:
-    """The paths below ``/api/v1/``."""
+    """The paths below ``/api/v1/``, and those of the models' pages."""
     page = {"models": listing(ref("Model")), "total": _WHOLE, "page": _WHOLE, "page_size": _WHOLE}
     model = {
         "name": "model",
         "in": "path",
         "required": True,
-        "description": "The model's id.",
-        "schema": {"type": "string", "enum": [endpoint.model for endpoint in known]},
+        "description": "The model's id, kling_... as good as kirin_....",
+        "schema": {"type": "string", "enum": [name for one in known for name in (one.model, display_id(one))]},
         "x-evidence": "observed",
         "x-source": "wire#3",
     }
-    balance = {**_get("showBalance", "Show what is left to spend", ref("Balance")), "tags": ["account"]}
+    balance = {**get("showBalance", "Show what is left to spend", ref("Balance")), "tags": ["account"]}
     return {
         "/api/v1/skill/models": {
             "get": {
-                **_get("listModels", "List the models", closed({**page, "total_pages": _WHOLE}), "400"),
+                **get("listModels", "List the models", closed({**page, "total_pages": _WHOLE}), "400"),
                 "parameters": [
                     _query("page", "Counts from 1.", {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
-                    _query("page_size", "How many on a page.", {"type": "integer", "minimum": 1, "maximum": 100}),
-                    _query("type", "What they make.", STRING),
-                    _query("keywords", "Words that must all be in name, id or description.", STRING),
-                    _query("provider", "Who makes them.", STRING),
+                    _query("page_size", "How many on a page; 20 unless told, at most 1,000.", _COUNT),
+                    _query("type", "What they make, in any case.", STRING),
+                    _query("keywords", "Words that must all be in names, ids, provider or description.", STRING),
+                    _query("provider", "Who makes them, by any name, in any case.", STRING),
+                    _query("include_curl", "Whether each has a call in one line.", {"type": "boolean"}),
                 ],
             }
         },
         "/api/v1/skill/models/{model}/spec": {
             "parameters": [model],
-            "get": _get("showSpec", "Show a model's parameters", ref("ModelSpec"), "404"),
+            "get": get("showSpec", "Show a model's parameters", ref("ModelSpec"), "404"),
         },
         "/api/v1/skill/model-contracts/{model}": {
             "parameters": [model],
-            "get": _get("showModelContract", "Show a model's queue protocol", ref("ModelContract"), "404"),
+            "get": get("showModelContract", "Show a model's queue protocol", ref("ModelContract"), "404"),
         },
+        "/model/v1/models/skill/search": {"get": _search()},
+        "/model/v1/models/skill/{model}": {"parameters": [model], "get": _page()},
+        **login.paths(),
         "/api/v1/storage/files": {"post": _upload()},
         "/api/v1/user/balance": {"get": balance},
     }
 
 
-def _enveloped(data: Json) -> Json:
-    return closed({"status": closed({"code": const(200), "message": const("ok")}), "data": data})
-
-
-def _get(name: str, summary: str, data: Json, *refusals: str) -> Json:
+def _search() -> Json:
     return {
-        "operationId": name,
-        "summary": summary,
-        "description": f"{summary}.",
-        "tags": ["discovery"],
-        "x-evidence": "observed",
-        "x-source": "wire#3",
+        **get("searchModels", "Search the models", _ANY, "400"),
+        "description": "Search the models, as seaart-sdk does: no envelope around the answer.",
+        "parameters": [
+            _query("q", "Words that must all be in names, ids, provider or description.", STRING),
+            _query("input", "What they take: text or image.", STRING),
+            _query("output", "What they make: video.", STRING),
+            _query("type", "video, t2v or i2v.", STRING),
+            _query("provider", "Who makes them, by any name, in any case.", STRING),
+            _query("limit", "How many to show; 20 unless told, at most 1,000.", _COUNT),
+            _query("offset", "How many to leave out before.", {"type": "integer", "minimum": 0, "maximum": 1_000_000}),
+        ],
         "responses": {
-            "200": answer(_enveloped(data), "As asked."),
-            **responses(*sorted({"401", "405", "429", "503", *refusals})),
+            "200": answer(ref("ModelHits"), "What was found."),
+            **responses("400", "401", "405", "429", "503"),
         },
+    }
+
+
+def _page() -> Json:
+    operation = get("showModelPage", "Show a model's page", _ANY, "404")
+    found = operation["responses"]["200"]
+    content = {"text/markdown": {"schema": {"type": "string"}}}
+    return {
+        **operation,
+        "description": "A model's parameters, rules, codes and an example call, in Markdown.",
+        "responses": {**operation["responses"], "200": {**found, "content": content}},
     }
 
 
@@ -202,7 +269,7 @@ def _upload() -> Json:
             },
         },
         "responses": {
-            "200": answer(_enveloped(closed({"url": {"type": "string", "format": "uri"}})), "Where it is."),
+            "200": answer(enveloped(closed({"url": {"type": "string", "format": "uri"}})), "Where it is."),
             **responses("400", "401", "405", "413", "415", "429", "503"),
         },
     }

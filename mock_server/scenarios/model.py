@@ -29,6 +29,7 @@ from mock_server.faults.kinds import (
     Whole,
     drawn,
 )
+from mock_server.queue_words import ErrorType, QueueForm
 from mock_server.scenarios.paths import parse_path
 from mock_server.timeline import Failure
 from mock_server.wording import shown
@@ -140,7 +141,9 @@ class Effects:
     ``after`` so long in all; its ``progress`` takes the steps of a list in equal parts of the running time; it stands
     still at progress ``hold``; it ``fail``-s with a code, ``at`` a share of its running time. ``message`` goes with a
     code. ``output`` is empty, missing, or a number of videos; ``status_word`` is what it says while it runs, and
-    ``fields`` are added to its answers.
+    ``fields`` are added to its answers. On the queue side ``error_type`` is why it failed, ``queue_form`` the form of
+    its answers, and ``queue_urls`` the host that their URLs name: ``other_host`` is another name of this server. Its
+    result is there ``queue_result_after`` so long after the end, and is answered with 202 until then.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
@@ -156,19 +159,26 @@ class Effects:
     output: Literal["empty", "missing"] | Annotated[Whole, Field(ge=1, le=16)] | None = None
     status_word: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    error_type: ErrorType | None = None
+    queue_form: QueueForm | None = None
+    queue_urls: Literal["other_host"] | None = None
+    queue_result_after: Seconds | None = None
 
     def __post_init__(self) -> None:
         if self.refuse is not None and self.fail is not None:
             raise ValueError("a task is refused at submit or fails later, not both")
         if self.message is not None and self.refuse is None and self.fail is None:
             raise ValueError("message goes with refuse or fail")
+        if self.error_type is not None and self.fail is None:
+            raise ValueError("error_type goes with fail: it says why")
         if self.at is not None and self.fail is None:
             raise ValueError("at goes with fail: it says when")
         if self.after is not None and (self.at is not None or self.running is not None):
             raise ValueError("after says when the task ends; leave running and at out")
         if self.output is not None and self.fail is not None:
             raise ValueError("a task that fails has no output; leave one of them out")
-        others = (self.after, self.queued, self.running, self.hold, self.output, self.status_word)
+        others: tuple[object, ...] = (self.after, self.queued, self.running, self.hold, self.output, self.status_word)
+        others += (self.queue_form, self.queue_urls, self.queue_result_after)
         if self.refuse is not None and (set(others) != {None} or self.progress or self.fields):
             raise ValueError("a task that is refused does nothing else; leave the rest out")
 

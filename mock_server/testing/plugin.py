@@ -52,3 +52,10 @@ def kirin(kirin_server: MockServer) -> Iterator[MockServer]:
     kirin_server.reset()
     yield kirin_server
     kirin_server.reset()
+
+
+@pytest.fixture
+def kirin_intercept(kirin: MockServer) -> Iterator[MockServer]:
+    """``kirin``, and every call of this test to the platform's hosts goes to it: see ``MockServer.intercept``."""
+    with kirin.intercept():
+        yield kirin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import threading
@@ -26,6 +27,7 @@ from mock_server.world import World
 
 if TYPE_CHECKING:
     from mock_server.scenarios.model import Scenario
+    from mock_server.testing.intercept.interception import Interception
 
 Result = TypeVar("Result")
 
@@ -44,10 +46,14 @@ class MockServer:
 
     def __init__(self, **settings: Any) -> None:
         self.settings = of_keywords({"port": 0, "log_format": "off", **settings})
+        if self.settings.intercept is not None:
+            raise UsageError("intercept: a MockServer has no proxy; kirin-mock run and kirin-mock serve have one")
         self.api_key = self.settings.api_key[0] if self.settings.api_key else "sk-test"
         self._built: Built | None = None
         self._server: LiveServer | None = None
         self._thread: threading.Thread | None = None
+        #: How many interceptions use a server that listens on no socket.
+        self._holders = 0
         self._url = ASGI_URL
         self._port = 0
         self.clock = ServerClock(self)
@@ -55,6 +61,9 @@ class MockServer:
     @property
     def app(self) -> Any:
         """The ASGI app, for a server that listens on no socket."""
+        return self._require_app()
+
+    def _require_app(self) -> Any:
         if self._built is None:
             named = self.settings.model_copy(update={"public_url": self.settings.public_url or ASGI_URL})
             transport = OwnTransport()
@@ -94,25 +103,67 @@ class MockServer:
         self._built = self._create(self.settings)
         listening = listen(self.settings)
         self._url, self._port = url_of(self.settings, listening), listening.getsockname()[1]
-        self._server = server = LiveServer(self._built)
-        self._thread = threading.Thread(target=self._serve, args=(server, listening), name="kirin-mock", daemon=True)
+        self._serve(LiveServer(self._built), [listening])
+        return self
+
+    def _serve(self, server: LiveServer, sockets: list[socket.socket]) -> None:
+        """Run a server in a thread; returns once it serves."""
+
+        def serve() -> None:
+            with contextlib.ExitStack() as stack:
+                for listening in sockets:
+                    stack.enter_context(listening)
+                server.run(sockets=sockets)
+
+        self._server = server
+        self._thread = threading.Thread(target=serve, name="kirin-mock", daemon=True)
         self._thread.start()
         while not server.ready.wait(0.5):
             if not self._thread.is_alive():
                 raise RuntimeError("the server ended while it started")
-        return self
-
-    @staticmethod
-    def _serve(server: LiveServer, listening: socket.socket) -> None:
-        with listening:
-            server.run(sockets=[listening])
 
     def stop(self) -> None:
         """End it; harmless when it is not running."""
+        self._end_thread()
+        self._built = None
+
+    def _end_thread(self) -> None:
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join()
-        self._server = self._thread = self._built = None
+        self._server = self._thread = None
+        self._holders = 0
+
+    def intercept(self, *hosts: str) -> Interception:
+        """Answer the calls of this process to the platform's hosts, or to those named: a context manager, and a
+        decorator. See the page about it for the clients that are covered. Raises UsageError for what is not a host.
+        """
+        from mock_server.testing.intercept.interception import Interception
+
+        return Interception(self, hosts)
+
+    def hold_open(self) -> LiveServer:
+        """The server that runs; one that does not is run without a socket until ``let_go``."""
+        if self._server is None:
+            self._require_app()
+            self._serve(server := LiveServer(self.built, lifespan="off"), [])
+            self._holders = 1
+        else:
+            server = self._server
+            self._holders += bool(self._holders)
+        return server
+
+    def let_go(self) -> None:
+        """The end of what ``hold_open`` began."""
+        if self._holders:
+            self._holders -= 1
+            if not self._holders:
+                self._end_thread()
+
+    @property
+    def listens(self) -> bool:
+        """Whether it runs on a socket."""
+        return self._server is not None and not self._holders
 
     def __enter__(self) -> MockServer:
         """Start."""

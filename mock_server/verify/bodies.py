@@ -64,6 +64,7 @@ class Bodies:
         self.endpoint = endpoint
         self._judge = Judge(endpoint)
         self._seed = seed
+        self._right: dict[tuple[int, tuple[str | int, ...]], list[Json]] = {}
 
     def broken(self, params: Json) -> list[Violation]:
         """What is wrong with bare parameters, pictures aside."""
@@ -74,11 +75,14 @@ class Bodies:
 
     def right(self, count: int, *, having: Sequence[str | int] = ()) -> list[Json]:
         """Accepted bare parameters; ``having`` is a path at which all of them have something."""
-        wanted = self._schema(None)
-        if having:
-            wanted = merge(wanted, {"allOf": [_with(having)]})
-        drawn = [self.repaired(params) for params in draw(wanted, count * 2, self._seed)]
-        return _distinct(params for params in drawn if not self.broken(params))[:count]
+        known = count, tuple(having)
+        if known not in self._right:
+            wanted = self._schema(None)
+            if having:
+                wanted = merge(wanted, {"allOf": [_with(having)]})
+            drawn = [self.repaired(params) for params in draw(wanted, count * 2, self._seed)]
+            self._right[known] = _distinct(params for params in drawn if not self.broken(params))[:count]
+        return list(self._right[known])
 
     def breaking(self, rule: Rule, count: int) -> list[Json]:
         """Bare parameters that break ``rule`` and nothing else."""

@@ -14,6 +14,7 @@ from mock_server.verify.case import Problem
 from mock_server.verify.target import Exchange
 
 Json = dict[str, Any]
+_JSON = "application/json"
 
 
 class ContractJudge:
@@ -43,7 +44,9 @@ class ContractJudge:
             return
         fact = f"status {name} {status}"
         self.seen[fact] = self.seen.get(fact, 0) + 1
-        error = next(self._validator(operation, status).iter_errors(exchange.json), None)
+        is_json = _JSON in operation["responses"][status]["content"]
+        said = exchange.json if is_json else exchange.content.decode("utf-8", "replace")
+        error = next(self._validator(operation, status).iter_errors(said), None)
         if error is not None:
             where = "/".join(map(str, error.instance_path)) or "the body"
             self.problems.append(
@@ -60,6 +63,7 @@ class ContractJudge:
     def _validator(self, operation: Json, status: str) -> Any:
         key = (operation["operationId"], status)
         if key not in self._validators:
-            content = operation["responses"][status]["content"]["application/json"]["schema"]
+            kinds = operation["responses"][status]["content"]
+            content = next(iter(kinds.values()))["schema"]
             self._validators[key] = jsonschema_rs.Draft202012Validator({**content, "components": self._components})
         return self._validators[key]

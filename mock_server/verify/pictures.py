@@ -6,7 +6,12 @@ import base64
 import io
 import struct
 import zlib
+from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
+
+from mock_server.endpoint import Endpoint
+from mock_server.images import Picture, decode, inspect, is_url
 
 
 @cache
@@ -54,3 +59,24 @@ def raw(content: bytes) -> str:
 def plain() -> str:
     """A picture that every model takes, in few bytes."""
     return raw(png(320, 320))
+
+
+def pictures_of(endpoint: Endpoint, params: Mapping[str, Any]) -> dict[str, Picture]:
+    """The pictures of bare parameters by their path, those that are sent as base64."""
+    found: dict[str, Picture] = {}
+    for image in endpoint.images:
+        for path, value in _at(params, image.path):
+            if isinstance(value, str) and value and not is_url(value):
+                found[path] = inspect(decode(value, image.limits), image.limits)
+    return found
+
+
+def _at(value: Any, path: tuple[str, ...], written: str = "") -> Iterator[tuple[str, Any]]:
+    """What stands at a path, ``*`` for each element of a list, with the path as it is written."""
+    if not path:
+        yield written, value
+    elif path[0] == "*":
+        for place, element in enumerate(value if isinstance(value, list) else ()):
+            yield from _at(element, path[1:], f"{written}[{place}]")
+    elif isinstance(value, dict) and path[0] in value:
+        yield from _at(value[path[0]], path[1:], f"{written}.{path[0]}" if written else path[0])

@@ -11,12 +11,31 @@ from mock_server.endpoint import Endpoint
 from mock_server.errors import UsageError
 from mock_server.verify.bodies import Bodies
 from mock_server.verify.case import Case, Finding, Problem, Result
-from mock_server.verify.checks import account, bounds, callbacks, gateway, images, life, rules, stock
+from mock_server.verify.checks import (
+    account,
+    bounds,
+    callbacks,
+    discovery,
+    gateway,
+    images,
+    life,
+    names,
+    queue_errors,
+    queue_life,
+    queue_results,
+    queue_submit,
+    refusals,
+    rules,
+    stock,
+)
 from mock_server.verify.checks.common import Material
 from mock_server.verify.judge import ContractJudge
 from mock_server.verify.target import BudgetSpent, NotExercised, Target
 
-CHECKS = (gateway, rules, bounds, images, life, account, callbacks, stock)
+CHECKS = (
+    gateway, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors, refusals, names,
+    account, discovery, callbacks, stock,
+)  # fmt: skip
 DEPTHS = {"default": 1, "deep": 5}
 
 #: Answers are looked at by the contract whatever a case is about; what is wrong with them is found here.

@@ -19,6 +19,11 @@ class Access:
         self._service = service
         self._keys = frozenset(keys)
 
+    @property
+    def names_keys(self) -> bool:
+        """Whether only certain keys are good."""
+        return bool(self._keys)
+
     def world(self, call: Call) -> World:
         """The world of a call. Raises GatewayError for no key, a wrong one, or one that calls too often."""
         key = bearer(call)

@@ -6,13 +6,18 @@ import re
 
 from mock_server.web.http import Call
 
+#: What the state of a call says that came to a host this server stands in for, whatever its own URL is.
+INTERCEPTED = "kirin.intercepted"
+
 _HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _PAIR = re.compile(r"\s*([A-Za-z]+)\s*=\s*(?:\"([^\"]*)\"|([^;,\s]*))\s*", re.ASCII)
 
 
 class Address:
-    """``public_url`` if there is one, else what a trusted proxy forwards, else the Host header."""
+    """``public_url`` if there is one, else what a trusted proxy forwards, else the Host header. A call to a host that
+    this server stands in for is answered under that host.
+    """
 
     def __init__(self, public_url: str | None, *, trust_proxy: bool) -> None:
         self._public_url = public_url
@@ -20,7 +25,7 @@ class Address:
 
     def __call__(self, call: Call) -> str:
         """The base URL, without a slash at the end."""
-        if self._public_url is not None:
+        if self._public_url is not None and not call.scope.get("state", {}).get(INTERCEPTED):
             return self._public_url
         host = _text(call, b"host")
         scheme, prefix = call.scope["scheme"], ""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -28,8 +28,9 @@ from mock_server.files import FILES_PATH, Files
 from mock_server.gallery import Gallery
 from mock_server.images import MIB
 from mock_server.inbox import Inboxes
+from mock_server.login import Logins
 from mock_server.media.studio import Studio
-from mock_server.outgoing import AddressPolicy, Outgoing
+from mock_server.outgoing import AddressPolicy, Outgoing, StandIn
 from mock_server.scenarios.book import Book
 from mock_server.service import Parts, Service
 from mock_server.settings import Settings
@@ -40,17 +41,20 @@ from mock_server.web.address import Address
 from mock_server.web.conformance import Conformance
 from mock_server.web.control import Control
 from mock_server.web.convertors import REST
-from mock_server.web.desk import Desk, Plane, not_found
+from mock_server.web.desk import Desk, ErrorsOf, Plane, not_found
 from mock_server.web.fetching import ImageFetcher
+from mock_server.web.gateway import error_answer
 from mock_server.web.generation import SUBMIT_PATH, TASK_PATH, Generation
 from mock_server.web.guard import Guard, is_loopback
 from mock_server.web.history import History
 from mock_server.web.http import Handler
 from mock_server.web.log import call_log
+from mock_server.web.login import DEVICE_PAGE, LoginEndpoints
 from mock_server.web.making import Making
 from mock_server.web.media import Media
 from mock_server.web.platform import Platform
-from mock_server.web.queue import REQUEST_PATH, Queue
+from mock_server.web.queue import MODEL_PATH, REQUEST_PATH, Queue
+from mock_server.web.queue_errors import queue_error_answer
 from mock_server.web.receiver import INBOX, Receiver
 from mock_server.web.records import TASKS, Records
 from mock_server.web.scenes import SCENARIOS, Scenes
@@ -76,6 +80,7 @@ class Built:
     clock: Clock
     state: ControlledState
     media: Media
+    outgoing: Outgoing
 
 
 def create_app(
@@ -85,16 +90,20 @@ def create_app(
     endpoints: Mapping[str, Endpoint] | None = None,
     make_courier: type[Courier] = Courier,
     make_media: type[Media] = Media,
+    stand_in: StandIn | None = None,
+    log_to: IO[str] | None = None,
 ) -> Built:
     """Put one server together. Several in one process share nothing.
 
     ``transport`` carries this server's own requests, for a server that listens on no socket; ``endpoints`` are the
-    models it serves, all of them unless told.
+    models it serves, all of them unless told; ``stand_in`` the hosts that are this server too; ``log_to`` is where
+    calls are logged, the standard output unless told.
     """
     folder = Path(settings.media_dir) if settings.media_dir else Path(tempfile.mkdtemp(prefix="kirin-mock-"))
     clock = Clock(settings.speed)
     own_host = _own_host(settings)
-    outgoing = Outgoing(transport, urlsplit(settings.public_url or "").netloc if transport is not None else None)
+    own = urlsplit(settings.public_url or "").netloc if transport is not None else None
+    outgoing = Outgoing(transport, own, stand_in=stand_in)
     blobs = Blobs()
     policy = AddressPolicy(settings.callback_allow, own_hosts=own_host)
     courier = make_courier(outgoing, policy, settings.callback_secret, settings.callback_timeout)
@@ -111,9 +120,11 @@ def create_app(
             journal_size=settings.journal_size,
             max_running=settings.max_running,
             rate_limit=settings.rate_limit,
+            usage_details=settings.usage_details,
         )
     )
     inboxes, files, book = Inboxes(), Files(blobs), Book()
+    logins = Logins(clock, settings.seed)
     scenario_files = _scenario_files(settings, book)
     stage = Stage(service, book, settings.max_hold)
 
@@ -132,18 +143,21 @@ def create_app(
     max_body = settings.max_body * MIB
     address = Address(settings.public_url, trust_proxy=settings.trust_proxy)
     access = Access(service, settings.api_key)
-    fetcher = ImageFetcher(outgoing, files, settings.image_fetch, own_host)
+    fetcher = ImageFetcher(outgoing, files, settings.image_fetch, own_host, stand_in)
     submission = Submission(service, stage, fetcher, address, max_body)
     exposed = settings.trust_proxy or settings.admin_token is not None or not is_loopback(settings.host)
-    guard = Guard(settings.admin_token, {settings.host, *(own_host if transport is not None else ())}, exposed=exposed)
-    state = ControlledState(service, inboxes, files, clock, courier, book)
+    names = {settings.host, *(own_host if transport is not None else ()), *(stand_in.hosts if stand_in else ())}
+    guard = Guard(settings.admin_token, names, exposed=exposed)
+    state = ControlledState(service, inboxes, files, clock, courier, book, logins)
     if scenario_files is not None:
         scenario_files.on_change = state.count_anew
+    media = make_media(service, stage, blobs, Studio(folder, settings.media_cache * MIB), settings)
     handlers = Handlers(
         generation=Generation(service, stage, access, submission, address),
-        queue=Queue(service, stage, access, submission, address),
+        queue=Queue(service, stage, access, submission, address, media.file_size, settings.queue_form),
         platform=Platform(service, stage, access, files, address, max_body),
-        media=make_media(service, stage, blobs, Studio(folder, settings.media_cache * MIB), settings),
+        login=LoginEndpoints(logins, stage, access, address),
+        media=media,
         control=Control(state),
         records=Records(state),
         receiver=Receiver(state, guard),
@@ -152,12 +166,12 @@ def create_app(
         making=Making(state, stage, address),
         conformance=Conformance(state),
     )
-    desk = Desk(service, access, clock, guard, call_log(settings.log_format))
+    desk = Desk(service, access, clock, guard, call_log(settings.log_format, log_to))
     app = App(_routes(desk, access, handlers), lifespan)
     app.router.redirect_slashes = False
     if not settings.media_dir:
         weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
-    return Built(app, service, inboxes, clock, state, handlers.media)
+    return Built(app, service, inboxes, clock, state, handlers.media, outgoing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +181,7 @@ class Handlers:
     generation: Generation
     queue: Queue
     platform: Platform
+    login: LoginEndpoints
     media: Media
     control: Control
     records: Records
@@ -216,26 +231,37 @@ class App(Starlette):
 
 def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
     """Every path and who answers it. Those called most come first."""
-    api = partial(_route, desk, "api")
-    control = partial(_route, desk, "control")
+    api = partial(_route, desk, "api", error_answer)
+    queued = partial(_route, desk, "api", queue_error_answer)
+    control = partial(_route, desk, "control", error_answer)
+    opened = partial(_route, desk, "open", error_answer)
     generation, queue, platform = handlers.generation, handlers.queue, handlers.platform
+    login = handlers.login
     steering, records, scenes = handlers.control, handlers.records, handlers.scenes
     unknown = not_found(access)
     return [
         api(SUBMIT_PATH, POST=generation.submit),
         api(TASK_PATH + REST, GET=generation.poll),
-        api("/model/v1/queue/{model}", POST=queue.submit),
-        api(f"{REQUEST_PATH}/status", GET=queue.status),
-        api(f"{REQUEST_PATH}/response", GET=queue.response),
-        api(f"{REQUEST_PATH}/cancel", PUT=queue.cancel),
+        queued(MODEL_PATH, POST=queue.submit),
+        queued(f"{REQUEST_PATH}/status", GET=queue.status),
+        queued(f"{REQUEST_PATH}/response", GET=queue.response),
+        queued(f"{REQUEST_PATH}/cancel", PUT=queue.cancel),
+        queued(f"{REQUEST_PATH}/status/stream", GET=queue.stream),
+        queued(f"{MODEL_PATH}/{REST}", **{"*": queue.nothing}),
         api("/media/" + REST, GET=handlers.media.clip),
         api("/api/v1/skill/models", GET=platform.models),
         api("/api/v1/skill/models/{model}/spec", GET=platform.spec),
         api("/api/v1/skill/model-contracts/{model}", GET=platform.contract),
+        api("/model/v1/models/skill/search", GET=platform.search),
+        api("/model/v1/models/skill/{model}", GET=platform.skill),
+        api("/api/v1/cli/device/code", POST=login.device_code),
+        api("/api/v1/cli/token", POST=login.token),
+        api("/api/v1/auth/me", GET=login.me),
+        api(DEVICE_PAGE, GET=login.page),
         api("/api/v1/storage/files", POST=platform.upload),
         api("/api/v1/user/balance", GET=platform.balance),
         api(FILES_PATH + REST, GET=platform.file),
-        _route(desk, "open", "/_mock/health", GET=steering.health),
+        opened("/_mock/health", GET=steering.health),
         control("/_mock/clock", GET=steering.show_clock, PUT=steering.set_clock),
         control("/_mock/clock/advance", POST=steering.advance),
         control("/_mock/tasks", GET=records.tasks, POST=handlers.making.make),
@@ -254,7 +280,7 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
         control("/_mock/history", GET=handlers.history.show),
         control("/_mock/account", GET=records.accounts, PUT=steering.set_balance),
         control("/_mock/reset", POST=steering.reset),
-        _route(desk, "open", INBOX + REST, **{"*": handlers.receiver.inbox}),
+        opened(INBOX + REST, **{"*": handlers.receiver.inbox}),
         control("/_mock/" + REST, **{"*": unknown}),
         api("/openapi.json", GET=docs.openapi_json),
         api("/openapi.yaml", GET=docs.openapi_yaml),
@@ -264,5 +290,5 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
     ]
 
 
-def _route(desk: Desk, plane: Plane, path: str, **handlers: Handler) -> Route:
-    return Route(path, desk.serve(plane, handlers))
+def _route(desk: Desk, plane: Plane, errors: ErrorsOf, path: str, /, **handlers: Handler) -> Route:
+    return Route(path, desk.serve(plane, handlers, errors))

@@ -22,10 +22,12 @@ from mock_server.web.gateway import error_answer
 from mock_server.web.guard import Guard, is_loopback
 from mock_server.web.http import Answer, Call, ClientGone, Handler, Headers, Refused, as_json, bearer
 from mock_server.web.log import Log
+from mock_server.web.queue_errors import IdentifiedAnswer
 
 #: The API is what clients call; control is for the person who runs the server; open is what lies between: it is
 #: there for any program, and for no web page.
 Plane = Literal["api", "control", "open"]
+ErrorsOf = Callable[[Exception], Answer]
 _LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[!-~]{1,200}", re.ASCII)
 _EXPOSED = (
@@ -44,9 +46,11 @@ class Desk:
         self._log = log
         self._others = 0
 
-    def serve(self, plane: Plane, handlers: Mapping[str, Handler]) -> DeskApp:
-        """An app that serves one path with a handler for each method; ``*`` stands for all."""
-        return DeskApp(self, plane, dict(handlers))
+    def serve(self, plane: Plane, handlers: Mapping[str, Handler], errors: ErrorsOf = error_answer) -> DeskApp:
+        """An app that serves one path with a handler for each method; ``*`` stands for all. ``errors`` makes answers of
+        what is raised.
+        """
+        return DeskApp(self, plane, dict(handlers), errors)
 
     def admit(self, plane: Plane, call: Call) -> None:
         """Raise GatewayError for a call that may not come to this plane."""
@@ -94,6 +98,8 @@ class Desk:
         journal.calls += 1
         if request_id is None:
             request_id = b"%s-%x" % (world.mark if world is not None else b"nobody", journal.calls)
+        if isinstance(answer, IdentifiedAnswer):
+            answer.identify(request_id)
         scope, content, body = call.scope, call.content, answer.body
         headers = packed_headers(scope["headers"])
         journal.add(
@@ -128,8 +134,9 @@ class Desk:
 class DeskApp:
     """One path as an ASGI app."""
 
-    def __init__(self, desk: Desk, plane: Plane, handlers: dict[str, Handler]) -> None:
+    def __init__(self, desk: Desk, plane: Plane, handlers: dict[str, Handler], errors: ErrorsOf) -> None:
         self._desk = desk
+        self._error_answer = errors
         self._plane: Plane = plane
         if "GET" in handlers:
             handlers.setdefault("HEAD", handlers["GET"])
@@ -152,15 +159,22 @@ class DeskApp:
             except ClientGone:
                 return
             except Exception as error:  # noqa: BLE001 - the one place where anything at all becomes an answer
-                answer = error_answer(error)
+                answer = self._error_answer(error)
             if call.ending is not None:
-                answer = await _ended(call.ending, answer)
+                answer = await self._ended(call.ending, answer)
             self._desk.finish(self._plane, call, answer, began)
             _ready(call, answer)
             await answer(scope, receive, send)
         finally:
             if call.sleeper is not None:
                 call.sleeper.leave()
+
+    async def _ended(self, ending: Callable[[Answer], Awaitable[Answer]], answer: Answer) -> Answer:
+        """An answer as a scenario ends it; what goes wrong with that is an answer too."""
+        try:
+            return await ending(answer)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._error_answer(error)
 
     async def _unserved(self, call: Call) -> Answer:
         """OPTIONS, or a method that this path is not served for."""
@@ -186,14 +200,6 @@ def _ready(call: Call, answer: Answer) -> None:
         answer.body = b""
     if call.sleeper is not None and not answer.drips:
         call.sleeper.leave()
-
-
-async def _ended(ending: Callable[[Answer], Awaitable[Answer]], answer: Answer) -> Answer:
-    """An answer as a scenario ends it; what goes wrong with that is an answer too."""
-    try:
-        return await ending(answer)
-    except Exception as error:  # noqa: BLE001 - as above
-        return error_answer(error)
 
 
 def retry_after(answer: Answer) -> str | None:

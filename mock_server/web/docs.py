@@ -90,7 +90,9 @@ prompt, or with rules at <code>/_mock/scenarios</code>, which lists those that t
 <code>.../requests/{{request_id}}/status</code>, <code>/response</code> and <code>/cancel</code>. Discovery:
 <code>GET /api/v1/skill/models</code>, <code>/api/v1/skill/models/{{model}}/spec</code>,
 <code>/api/v1/skill/model-contracts/{{model}}</code>; <code>POST /api/v1/storage/files</code>,
-<code>GET /api/v1/user/balance</code>.</p><nav>{links}</nav>{sections}</html>"""
+<code>GET /api/v1/user/balance</code>; a page to read of each model at
+<code>GET /model/v1/models/skill/{{model}}</code>. <code>POST /api/v1/cli/device/code</code> and
+<code>/api/v1/cli/token</code> log a command-line client in.</p><nav>{links}</nav>{sections}</html>"""
 
 
 def _section(endpoint: Endpoint) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from mock_server.files import Files
 from mock_server.gallery import Fetch
 from mock_server.images import Limits, NotAnImage
-from mock_server.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
+from mock_server.outgoing import AddressPolicy, Outgoing, StandIn, TargetRefused, Unreachable
 from mock_server.redaction import safe_text
 from mock_server.web.guard import is_loopback
 from mock_server.web.http import Call
@@ -21,7 +21,9 @@ HINT = "--image-fetch always"
 
 
 class ImageFetcher:
-    """Makes, for one call, the function that fetches its images. ``own_hosts`` are names this server goes by."""
+    """Makes, for one call, the function that fetches its images. ``own_hosts`` are names this server goes by, and
+    ``stand_in`` tells which URLs mean it beside them.
+    """
 
     def __init__(
         self,
@@ -29,7 +31,9 @@ class ImageFetcher:
         files: Files,
         mode: Literal["never", "local", "always"],
         own_hosts: Collection[str] = (),
+        stand_in: StandIn | None = None,
     ) -> None:
+        self._stand_in = stand_in
         self._outgoing = outgoing
         self._files = files
         self._mode = mode
@@ -45,11 +49,22 @@ class ImageFetcher:
             uploaded = self._files.named_by(url, base_url)
             if uploaded is not None:
                 return self._files.content(uploaded)
-            if self._mode == "never" or (self._mode == "local" and not _is_local(url, base_url)):
+            if self._mode == "never" or (self._mode == "local" and not self._is_local(url, base_url)):
                 return None
             return await self._fetch(url, limits, self._policy(call))
 
         return fetch
+
+    def _is_local(self, url: str, base_url: str) -> bool:
+        """Whether a URL points to this machine or to this server, by how it is written: no name is looked up for this,
+        so that nothing waits for a network that is not there.
+        """
+        try:
+            parts = urlsplit(url)
+            means_us = self._stand_in is not None and self._stand_in.is_for(parts)
+        except ValueError:
+            return False
+        return means_us or is_loopback(parts.hostname or "") or f"{parts.scheme}://{parts.netloc}" == base_url
 
     def _policy(self, call: Call) -> AddressPolicy:
         server = call.scope.get("server")
@@ -67,14 +82,3 @@ class ImageFetcher:
         if answer.body is None:
             raise NotAnImage(f"cannot be fetched: the answer of {target.host} broke off")
         return answer.body
-
-
-def _is_local(url: str, base_url: str) -> bool:
-    """Whether a URL points to this machine or to this server, by how it is written: no name is looked up for this,
-    so that nothing waits for a network that is not there.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return is_loopback(parts.hostname or "") or f"{parts.scheme}://{parts.netloc}" == base_url

@@ -39,6 +39,11 @@ def gateway_body(trouble: Trouble, message: str, detail: Any = None) -> dict[str
     return {"status": {"code": status, "message": message, "error_code": code}, "data": detail}
 
 
+def log_internal(error: Exception) -> None:
+    """Tell the person who runs the server of a failure that is ours; the traceback only when debugging."""
+    logger.error("internal error: %s: %s", type(error).__name__, error, exc_info=logger.isEnabledFor(logging.DEBUG))
+
+
 def error_answer(error: Exception) -> Answer:
     """Any exception as an answer. What is not one of ours is logged as ours to mend, and shown without a traceback."""
     if isinstance(error, GatewayError):
@@ -49,6 +54,6 @@ def error_answer(error: Exception) -> Answer:
         if error.trouble is Trouble.TOO_LARGE:
             answer.headers.append((b"connection", b"close"))
         return answer
-    logger.error("internal error: %s: %s", type(error).__name__, error, exc_info=logger.isEnabledFor(logging.DEBUG))
+    log_internal(error)
     message = "kirin-mock failed at this request, which is a bug in it; its log has more"
     return json_answer(gateway_body(Trouble.INTERNAL, message), 500)

@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
+from mock_server.answers import answer
 from mock_server.errors import GatewayError, Trouble
-from mock_server.service import Service, answer
+from mock_server.service import Service
 from mock_server.timeline import Snapshot, Status
 from mock_server.web.access import Access
 from mock_server.web.address import Address

@@ -70,7 +70,8 @@ class Call:
     """One request: its headers and, when asked for, its body; and what its handler found out about it.
 
     ``headers`` are sent with the answer, whatever it is. ``at`` is its moment by the clock of its world, later than it
-    ``arrived_at`` if it was kept waiting; ``order`` its place among all calls; ``fault`` what
+    ``arrived_at`` if it was kept waiting; ``order`` its place among all calls; ``queue`` whether it is one of the queue
+    side, whose errors have bodies of their own; ``fault`` what
     a scenario did to it, ``ending`` what is still to be done to its answer, and ``sleeper`` who sleeps for it.
     """
 
@@ -84,6 +85,7 @@ class Call:
         "headers",
         "model",
         "order",
+        "queue",
         "receive",
         "scope",
         "sleeper",
@@ -104,6 +106,7 @@ class Call:
         self.violations: list[Violation] = []
         self.at = self.arrived_at = 0.0
         self.order = 0
+        self.queue = False
         self.fault: str | None = None
         self.ending: Callable[[Answer], Awaitable[Answer]] | None = None
         self.sleeper: Sleeper | None = None
@@ -225,13 +228,16 @@ def require_json(call: Call) -> None:
         raise GatewayError(Trouble.MEDIA_TYPE, "JSON is sent in UTF-8; leave the charset out")
 
 
+_SCHEMES = frozenset({b"bearer", b"key"})
+
+
 def bearer(call: Call) -> str | None:
-    """The key of ``Authorization: Bearer KEY``, if there is one."""
+    """The key of ``Authorization: Bearer KEY`` or ``Key KEY``, if there is one."""
     given = call.header(b"authorization")
     if given is None:
         return None
     scheme, _, key = given.partition(b" ")
-    if scheme.lower() != b"bearer":
+    if scheme.lower() not in _SCHEMES:
         return None
     return key.strip().decode("latin-1") or None
 

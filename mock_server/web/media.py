@@ -80,6 +80,13 @@ class Media:
         """End all rendering."""
         self.studio.close()
 
+    def file_size(self, task: Task, number: int) -> int | None:
+        """The size of a clip in bytes. That of a rendered one is not known before it is fetched."""
+        if self._kind == "full":
+            return None
+        clip = clip_of(self._service.judges[task.model].endpoint, task, number)
+        return self._made(clip).stat().st_size
+
     async def clip(self, call: Call) -> Answer:
         """One clip, or its thumbnail."""
         found = PATH.fullmatch(call.path)
@@ -124,11 +131,13 @@ class Media:
         return FileAnswer(path, type_, {"etag": tag, "last-modified": since, "x-mock-media": self._kind})
 
     async def _file(self, call: Call, clip: Clip) -> Path:
+        return await self._rendered(call, clip, ".mp4") if self._kind == "full" else self._made(clip)
+
+    def _made(self, clip: Clip) -> Path:
+        """The file of a clip that is not rendered."""
         if self._kind == "off":
             return self.studio.made(self.studio.path(_ANY, ".mp4"), lambda: tiny(_ANY))
-        if self._kind == "tiny":
-            return self.studio.made(self.studio.path(clip, ".tiny.mp4"), lambda: tiny(clip))
-        return await self._rendered(call, clip, ".mp4")
+        return self.studio.made(self.studio.path(clip, ".tiny.mp4"), lambda: tiny(clip))
 
     async def _rendered(self, call: Call, clip: Clip, suffix: str) -> Path:
         if not can_render():

@@ -1,4 +1,4 @@
-"""Discovery, upload and balance below ``/api/v1/`` (wire#3), and the uploaded files themselves."""
+"""Discovery, upload and balance (wire#3), and the uploaded files themselves."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from mock_server.account import CURRENCY, money
-from mock_server.discovery import listed, model_contract, spec
+from mock_server.discovery import curl, is_about, is_of_provider, listed, model_contract, resolved, spec
 from mock_server.endpoint import Endpoint
 from mock_server.errors import GatewayError, Trouble
 from mock_server.files import Files
 from mock_server.redaction import masked
 from mock_server.service import Service
+from mock_server.skill import Search, hits, page
 from mock_server.web.access import Access
 from mock_server.web.address import Address
 from mock_server.web.http import Answer, Call, json_answer
 from mock_server.web.stage import Stage
+from mock_server.world import World
 
-MAX_PAGE_SIZE = 100
+#: How many models are on a page, and found by a search: unless told, and at most.
+PAGE_SIZE = 20
+MAX_PAGE_SIZE = 1000
+MAX_PAGE = 1_000_000
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}", re.ASCII)
 
 
-def _ok(content: Any) -> Answer:
+def enveloped(content: Any) -> Answer:
+    """An answer in the envelope of everything that is not generation."""
     return json_answer({"status": {"code": 200, "message": "ok"}, "data": content})
 
 
@@ -43,16 +49,20 @@ class Platform:
     async def models(self, call: Call) -> Answer:
         """The models, filtered, a page at a time."""
         await self._stage.enter(call, self._access.world(call), "discovery")
-        query = dict(parse_qsl(call.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        page = _whole(query, "page", 1, 1_000_000)
-        size = _whole(query, "page_size", 20, MAX_PAGE_SIZE)
-        models = [listed(judge.endpoint) for judge in self._service.judges.values()]
-        found = [model for model in models if _wanted(model, query)]
-        return _ok(
+        query = _query(call)
+        number = _whole(query, "page", 1, least=1, most=MAX_PAGE)
+        size = _capped(query, "page_size")
+        base_url = self._address(call) if _switch(query, "include_curl") else None
+        found = [endpoint for endpoint in self._endpoints() if _wanted(endpoint, query)]
+        shown = [
+            listed(endpoint) if base_url is None else {**listed(endpoint), "curl": curl(endpoint, base_url)}
+            for endpoint in found[(number - 1) * size : number * size]
+        ]
+        return enveloped(
             {
-                "models": found[(page - 1) * size : page * size],
+                "models": shown,
                 "total": len(found),
-                "page": page,
+                "page": number,
                 "page_size": size,
                 "total_pages": math.ceil(len(found) / size),
             }
@@ -60,15 +70,33 @@ class Platform:
 
     async def spec(self, call: Call) -> Answer:
         """One model's parameters."""
-        return _ok(spec(await self._named(call), self._address(call)))
+        return enveloped(spec(await self._named(call), self._address(call)))
 
     async def contract(self, call: Call) -> Answer:
         """One model's queue protocol."""
-        return _ok(model_contract(await self._named(call)))
+        return enveloped(model_contract(await self._named(call)))
+
+    async def search(self, call: Call) -> Answer:
+        """The models that a search finds, each with its page."""
+        await self._stage.enter(call, self._access.world(call), "discovery")
+        query = _query(call)
+        limit = _capped(query, "limit")
+        offset = _whole(query, "offset", 0, least=0, most=MAX_PAGE)
+        names = ("input", "output", "type", "provider")
+        search = Search(query.get("q", ""), **{name: query.get(name, "") for name in names})
+        return json_answer(hits(search, self._endpoints(), self._address(call), limit, offset))
+
+    async def skill(self, call: Call) -> Answer:
+        """One model's page in Markdown."""
+        content = page(await self._named(call), self._address(call)).encode()
+        return Answer(200, content, ((b"content-type", b"text/markdown; charset=utf-8"),))
+
+    def _endpoints(self) -> list[Endpoint]:
+        return [judge.endpoint for judge in self._service.judges.values()]
 
     async def _named(self, call: Call) -> Endpoint:
         await self._stage.enter(call, self._access.world(call), "discovery")
-        call.model = call.param("model")
+        call.model = resolved(call.param("model"))
         return self._service.endpoint(call.model)
 
     async def balance(self, call: Call) -> Answer:
@@ -78,9 +106,9 @@ class Platform:
         account = world.account
         account.settle(call.at)
         left = money(account.balance)
-        return _ok(
+        return enveloped(
             {
-                "user_id": f"user-{masked(world.key)[-6:]}",
+                "user_id": user_id(world),
                 "balance": left,
                 "total_recharged": money(account.recharged),
                 "currency": CURRENCY,
@@ -105,7 +133,7 @@ class Platform:
         part = await read_file(given, content)
         media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
         file = self._files.add(world, part.name, media_type, part.content, self._address(call))
-        return _ok({"url": file.url})
+        return enveloped({"url": file.url})
 
     async def file(self, call: Call) -> Answer:
         """An uploaded file, to whoever has its URL."""
@@ -117,19 +145,43 @@ class Platform:
         return Answer(200, self._files.content(file), ((b"content-type", file.media_type.encode()), *sandbox))
 
 
-def _wanted(model: dict[str, Any], query: dict[str, str]) -> bool:
-    """Whether a model passes the filters; every one of the keywords must be somewhere in it."""
-    if query.get("type", "").lower() not in {"", model["type"]}:
-        return False
-    if query.get("provider", "").lower() not in {"", model["provider"].lower()}:
-        return False
-    text = f"{model['model_id']} {model['name']} {model['description']}".lower()
-    return all(word in text for word in query.get("keywords", "").lower().split())
+def user_id(world: World) -> str:
+    """What the user of a key is called."""
+    return f"user-{masked(world.key)[-6:]}"
 
 
-def _whole(query: dict[str, str], name: str, default: int, most: int) -> int:
+def _query(call: Call) -> dict[str, str]:
+    return dict(parse_qsl(call.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+def _wanted(endpoint: Endpoint, query: dict[str, str]) -> bool:
+    """Whether a model passes the filters of the list."""
+    return (
+        query.get("type", "").lower() in {"", "video"}
+        and is_of_provider(query.get("provider", ""))
+        and is_about(endpoint, query.get("keywords", ""))
+    )
+
+
+def _capped(query: dict[str, str], name: str) -> int:
+    """How many to show: a whole number from 1, counted as the most there can be where it is more."""
+    return min(_whole(query, name, PAGE_SIZE, least=1, most=None), MAX_PAGE_SIZE)
+
+
+def _whole(query: dict[str, str], name: str, default: int, *, least: int, most: int | None) -> int:
+    """A whole number within bounds. Raises GatewayError. One of very many digits counts as a billion."""
     given = query.get(name, str(default))
-    if re.fullmatch(r"[0-9]{1,9}", given, re.ASCII) is None or not 1 <= int(given) <= most:
-        told = f"{name} must be a whole number from 1 to {most}, not {given[:40]!r}"
-        raise GatewayError(Trouble.MALFORMED, told)
-    return int(given)
+    if re.fullmatch(r"[0-9]+", given, re.ASCII) is not None:
+        digits = given.lstrip("0")
+        value = int(digits or 0) if len(digits) <= 9 else 10**9
+        if least <= value and (most is None or value <= most):
+            return value
+    bounds = f"from {least} to {most}" if most is not None else f"of at least {least}"
+    raise GatewayError(Trouble.MALFORMED, f"{name} must be a whole number {bounds}, not {given[:40]!r}")
+
+
+def _switch(query: dict[str, str], name: str) -> bool:
+    given = query.get(name, "false").lower()
+    if given not in {"true", "false"}:
+        raise GatewayError(Trouble.MALFORMED, f"{name} must be true or false, not {query[name][:40]!r}")
+    return given == "true"

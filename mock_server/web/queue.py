@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
-
-import orjson
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from mock_server.contract import wrapped_body
 from mock_server.endpoint import Endpoint
 from mock_server.errors import GatewayError, Trouble
 from mock_server.faults.base import Op
-from mock_server.service import Service, result, shown_otherwise
+from mock_server.queue_answers import FileSize, TaskView, changed_by_scenario, form_of
+from mock_server.queue_words import QueueForm
+from mock_server.service import Service
 from mock_server.task import Task
 from mock_server.timeline import Snapshot, Status
 from mock_server.web.access import Access
@@ -20,92 +22,156 @@ from mock_server.web.stage import Stage
 from mock_server.web.submission import Submission
 from mock_server.world import World
 
+MODEL_PATH = "/model/v1/queue/{model}"
 #: The path of one request of a model, without what is asked of it.
-REQUEST_PATH = "/model/v1/queue/{model}/requests/{request_id:anything}"
+REQUEST_PATH = MODEL_PATH + "/requests/{request_id:anything}"
+#: How a client may ask for a webhook, which this protocol does not have; the header names are in lower case.
+WEBHOOK_NAMES = ("webhook_url", "webhook")
+WEBHOOK_HEADERS = (b"x-webhook-url", b"x-webhook")
 
 
 class Queue:
-    """The handlers. Their paths name a ``model``, and a ``request_id``, which may be an external id as well."""
+    """The handlers. Their paths name a ``model``, and a ``request_id``, which may be any id of the task."""
 
     def __init__(
-        self, service: Service, stage: Stage, access: Access, submission: Submission, address: Address
+        self,
+        service: Service,
+        stage: Stage,
+        access: Access,
+        submission: Submission,
+        address: Address,
+        file_size: FileSize,
+        form: QueueForm,
     ) -> None:
         self._service = service
         self._stage = stage
         self._access = access
         self._submission = submission
         self._address = address
+        self._file_size = file_size
+        self._form: QueueForm = form
 
     async def submit(self, call: Call) -> Answer:
         """Make a task of the bare parameters."""
         world, endpoint = self._open(call)
+        if _asks_for_webhook(call):
+            raise _no_webhook()
         require_json(call)
         params = read_json(await call.body(self._submission.max_body))
         if not isinstance(params, dict):
             raise GatewayError(Trouble.MALFORMED, f"the body must be a JSON object: the parameters of {endpoint.model}")
+        if any(name in params for name in WEBHOOK_NAMES):
+            raise _no_webhook()
         task = await self._submission.make(call, world, endpoint.model, wrapped_body(endpoint.model, params))
-        first = Snapshot(Status.QUEUED, 0)
-        made = json_answer(_shown(task, first, {"request_id": task.id, "status": Status.QUEUED}))
+        view = self._view(call, task, Snapshot(Status.QUEUED, 0))
+        made = json_answer(changed_by_scenario(view, form_of(task, self._form).submitted(view)))
         made.note = f"{endpoint.model} task {task.id}"
         return made
 
     async def status(self, call: Call) -> Answer:
         """How a task stands."""
-        _, endpoint, task, snapshot = await self._find(call, "poll")
-        body: dict[str, Any] = {
-            "request_id": task.id,
-            "status": snapshot.status,
-            "progress": snapshot.progress if 0 < snapshot.progress < 1 else int(snapshot.progress),
-            "model": task.model,
-        }
-        body |= _error(endpoint, snapshot)
-        return Answer(200, orjson.dumps(_shown(task, snapshot, body)))
+        _, view = await self._find(call, "poll")
+        return json_answer(self._told(view))
 
     async def response(self, call: Call) -> Answer:
-        """What became of a task that has ended."""
-        _, endpoint, task, snapshot = await self._find(call, "result")
-        if not snapshot.final:
-            message = f"task {task.id} is {snapshot.status} and has no result yet; ask for its status until it has"
-            raise GatewayError(Trouble.NOT_FINISHED, message)
-        body: dict[str, Any] = {"request_id": task.id, "status": snapshot.status} | _error(endpoint, snapshot)
-        if snapshot.status is Status.COMPLETED:
-            made = result(endpoint, task, self._address(call))
-            for output in made.get("output", ()):
-                output["content"] = [endpoint.queue_content(item) for item in output["content"]]
-            body |= made
-        return json_answer(_shown(task, snapshot, body))
+        """The result of a task that went well; 202 and the status of one that has not ended."""
+        _, view = await self._find(call, "result")
+        view = _not_yet_seen(view, call.at)
+        if view.snapshot.status is not Status.COMPLETED:
+            return json_answer(self._told(view), 200 if view.snapshot.final else 202)
+        form = form_of(view.task, self._form)
+        return json_answer(changed_by_scenario(view, form.completed(view, self._file_size)))
 
     async def cancel(self, call: Call) -> Answer:
         """End a task that has not ended."""
-        world, _, task, _ = await self._find(call, "cancel")
-        await self._service.steer(world, task, "cancel", at=call.at)
-        return json_answer({"request_id": task.id, "status": Status.CANCELLED})
+        try:
+            world, view = await self._find(call, "cancel")
+            await self._service.steer(world, view.task, "cancel", at=call.at)
+        except NoSuchRequest:
+            return json_answer({"status": "NOT_FOUND", "request_id": call.param("request_id")[:1000]}, 404)
+        except GatewayError as error:
+            if error.trouble is not Trouble.ALREADY_FINISHED:
+                raise
+            return json_answer({"status": "ALREADY_COMPLETED", "request_id": view.request_id}, 400)
+        return json_answer({"status": "CANCELLATION_REQUESTED", "request_id": view.request_id}, 202)
+
+    async def stream(self, call: Call) -> Answer:
+        """Events are not sent in this protocol."""
+        self._open(call)
+        raise GatewayError(Trouble.MALFORMED, "SSE streaming not supported")
+
+    async def nothing(self, call: Call) -> Answer:
+        """Any other path below the queue's, ``sync`` among them."""
+        call.world = self._access.known_world(call)
+        raise GatewayError(Trouble.NOT_FOUND, "Not Found")
+
+    def _told(self, view: TaskView) -> dict[str, Any]:
+        return changed_by_scenario(view, form_of(view.task, self._form).status(view))
+
+    def _view(self, call: Call, task: Task, snapshot: Snapshot) -> TaskView:
+        base_url = self._address(call)
+        if task.scenario is not None and task.scenario.task.queue_urls == "other_host":
+            base_url = other_host(base_url)
+        return TaskView(task, self._service.endpoint(task.model), snapshot, base_url)
 
     def _open(self, call: Call) -> tuple[World, Endpoint]:
-        """The caller's world and the model of the path. Raises GatewayError, or Refused in the model's own words."""
+        """The caller's world and the model of the path. Raises GatewayError."""
+        call.queue = True
+        world = self._access.world(call)
         model = call.param("model")
-        try:
-            world = self._access.world(call)
-        except GatewayError as refusal:
-            raise self._access.refused(model, refusal) from None
-        endpoint = self._service.endpoint(model)
+        judge = self._service.judges.get(model)
+        if judge is None:
+            raise GatewayError(Trouble.NOT_FOUND, f"App not found: {model[:200]}")
         call.model = model
-        return world, endpoint
+        return world, judge.endpoint
 
-    async def _find(self, call: Call, op: Op) -> tuple[World, Endpoint, Task, Snapshot]:
+    async def _find(self, call: Call, op: Op) -> tuple[World, TaskView]:
         world, endpoint = self._open(call)
-        task = await self._service.find(world, call.param("request_id"), endpoint.model)
+        task = await _request(world, call.param("request_id"), endpoint)
         call.task_id = task.id
         if await self._stage.enter(call, world, op, task):
-            task = await self._service.find(world, task.id)
-        return world, endpoint, task, task.at(call.at)
+            task = await _request(world, task.id, endpoint)
+        return world, self._view(call, task, task.at(call.at))
 
 
-def _shown(task: Task, snapshot: Snapshot, body: dict[str, Any]) -> dict[str, Any]:
-    return body if task.scenario is None else shown_otherwise(task.scenario, snapshot, body)
+def _not_yet_seen(view: TaskView, now: float) -> TaskView:
+    """A completed task as the result's path sees it: still running where its scenario says that its result is late."""
+    late = view.task.scenario.task.queue_result_after if view.task.scenario is not None else None
+    end = view.task.timeline.end
+    if late is None or end is None or view.snapshot.status is not Status.COMPLETED or now >= end.at + late:
+        return view
+    return replace(view, snapshot=Snapshot(Status.IN_PROGRESS, 0.9999))
 
 
-def _error(endpoint: Endpoint, snapshot: Snapshot) -> dict[str, Any]:
-    if snapshot.status is not Status.FAILED or snapshot.failure is None:
-        return {}
-    return {"error": endpoint.errors.body(snapshot.failure.code, snapshot.failure.message)}
+class NoSuchRequest(GatewayError):
+    """No request of this caller and this model has the id."""
+
+
+async def _request(world: World, named: str, endpoint: Endpoint) -> Task:
+    task = await world.task(named)
+    if task is None or task.model != endpoint.model:
+        raise NoSuchRequest(Trouble.NOT_FOUND, "Request not found")
+    return task
+
+
+def _asks_for_webhook(call: Call) -> bool:
+    if any(call.header(name) is not None for name in WEBHOOK_HEADERS):
+        return True
+    query: bytes = call.scope["query_string"]
+    if not query:
+        return False
+    names = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
+    return not names.isdisjoint(WEBHOOK_NAMES)
+
+
+def _no_webhook() -> GatewayError:
+    return GatewayError(Trouble.MALFORMED, "webhook not supported")
+
+
+def other_host(base_url: str) -> str:
+    """The same server by another name: ``localhost`` for a loopback address and the reverse, else a name below it."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    other = {"localhost": "127.0.0.1", "127.0.0.1": "localhost", "::1": "localhost"}.get(host, f"queue.{host}")
+    port = f":{parts.port}" if parts.port is not None else ""
+    return urlunsplit((parts.scheme, other + port, parts.path, "", ""))

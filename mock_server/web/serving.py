@@ -6,7 +6,8 @@ import asyncio
 import errno
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
@@ -14,6 +15,9 @@ from mock_server.errors import UsageError
 from mock_server.settings import Settings
 from mock_server.web.app import Built
 from mock_server.web.guard import is_loopback
+
+if TYPE_CHECKING:
+    from mock_server.web.intercept import Interceptor
 
 GRACE = 2
 
@@ -45,16 +49,24 @@ def url_of(settings: Settings, listening: socket.socket) -> str:
 
 
 class LiveServer(uvicorn.Server):
-    """A uvicorn server that tells when it is ready, and knows its loop."""
+    """A uvicorn server that tells when it is ready, and knows its loop. With ``lifespan`` off the app stays usable
+    afterwards. ``interceptor`` is a proxy to serve besides.
+    """
 
-    def __init__(self, built: Built, on_ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        built: Built,
+        on_ready: Callable[[], None] = lambda: None,
+        lifespan: Literal["on", "off"] = "on",
+        interceptor: Interceptor | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 built.app,
                 log_config=None,
                 access_log=False,
                 ws="none",
-                lifespan="on",
+                lifespan=lifespan,
                 server_header=False,
                 proxy_headers=False,  # --trust-proxy decides, not the peer's address
                 timeout_graceful_shutdown=GRACE,
@@ -62,6 +74,7 @@ class LiveServer(uvicorn.Server):
         )
         self._built = built
         self._on_ready = on_ready
+        self._interceptor = interceptor
         self.ready = threading.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
 
@@ -69,11 +82,25 @@ class LiveServer(uvicorn.Server):
         """Start, and say so."""
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        if self._interceptor is not None:
+            self.servers.append(await self._interceptor.start(self))
         self._on_ready()
         self.ready.set()
+
+    def new_protocol(self, state: Mapping[str, Any]) -> asyncio.Protocol:
+        """A protocol for one connection that came by another way than a socket; call it in the server's loop.
+        ``state`` is added to the state of its calls.
+        """
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state={**self.lifespan.state, **state}
+        )
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; who sleeps by the clock is let go first."""
         for world in self._built.service.worlds.values():
             world.clock.rouse()
+        if self._interceptor is not None:
+            self._interceptor.stop()
         await super().shutdown(sockets)

@@ -47,7 +47,9 @@ class Wire:
         if self._transport.is_closing():
             return
         if sleeper is None:
-            self._transport.set_write_buffer_limits(high=0)
+            # TLS pauses at the mark, not above it, and would never go on if that were 0.
+            secure = self._transport.get_extra_info("sslcontext") is not None
+            self._transport.set_write_buffer_limits(high=1 if secure else 0)
         self._transport.write(content)
         if self._flow.write_paused:
             with sleeper.aside() if sleeper is not None else contextlib.nullcontext():
@@ -62,7 +64,8 @@ class Wire:
             self._transport.close()
             return
         wire: Any = self._transport.get_extra_info("socket")
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if wire is not None:  # a connection in memory is reset by abort alone
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
 

@@ -155,11 +155,11 @@ class Stage:
             await self._wait(call, world, disturbance.after)
         except Refused as gone:
             return gone.answer
-        if replace(disturbance, before=0.0, after=0.0) == Disturbance():
-            return answer
         if disturbance.instead is not None:
             endpoint = self._service.endpoint(call.model) if call.model is not None else None
-            answer = error_reply(disturbance.instead, endpoint, call.at)
+            answer = error_reply(disturbance.instead, endpoint, call.at, queue=call.queue)
+        if replace(disturbance, before=0.0, handled=True, after=0.0, instead=None) == Disturbance():
+            return answer
         reply = Reply(answer.status, answer.headers, await answer.content())
         if disturbance.spoiled is not None:
             reply = disturbance.spoiled(reply)

@@ -11,6 +11,7 @@ from mock_server.clock import Clock
 from mock_server.errors import GatewayError, Trouble
 from mock_server.files import Files
 from mock_server.inbox import Inboxes
+from mock_server.login import Logins
 from mock_server.moments import moment
 from mock_server.scenarios.book import Book
 from mock_server.service import Service
@@ -31,6 +32,7 @@ class ControlledState:
     clock: Clock
     courier: Courier
     book: Book
+    logins: Logins
 
     def worlds(self, key: str | None) -> list[World]:
         """The worlds that a call changes; that of a new key is made."""
@@ -53,7 +55,7 @@ class ControlledState:
     async def find(self, key: str | None, task_id: str) -> tuple[World, Task]:
         """A task of one of these worlds by its id or external id. Raises GatewayError."""
         for world in self.known(key):
-            task = await world.store.get(task_id)
+            task = await world.task(task_id)
             if task is not None:
                 return world, task
         raise GatewayError(Trouble.NOT_FOUND, f"no task {task_id[:100]!r}")
@@ -106,6 +108,7 @@ class ControlledState:
         self.files.forget(key)
         if key is None:
             self.clock.restart()
+            self.logins.clear()
         for world in ended:
             world.clock.rouse()
             await world.scheduler.stop()

@@ -13,6 +13,7 @@ from mock_server.web.address import Address
 from mock_server.web.coded import code_answer
 from mock_server.web.fetching import ImageFetcher
 from mock_server.web.http import Call, Refused, json_answer
+from mock_server.web.queue_errors import rejected_body
 from mock_server.web.stage import Stage
 from mock_server.world import World
 
@@ -39,11 +40,12 @@ class Submission:
         except ScenarioRefused as refused_by:
             call.fault = call.fault or str(refused_by)
             endpoint = self._service.endpoint(model)
-            raise Refused(code_answer(endpoint, refused_by.code, refused_by.message)) from None
+            raise Refused(code_answer(endpoint, refused_by.code, refused_by.message, queue=call.queue)) from None
         except TaskRejected as rejected:
             endpoint = self._service.endpoint(model)
             code = endpoint.errors.code_of(rejected.mistake)
-            refused = json_answer(failed_body(endpoint, code, rejected.message), 400)
+            body_of = rejected_body if call.queue else failed_body
+            refused = json_answer(body_of(endpoint, code, rejected.message), 400)
             refused.note = f"{model} {code}: {rejected.message}"
             call.violations = rejected.violations
             raise Refused(refused) from None

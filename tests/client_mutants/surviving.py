@@ -225,7 +225,5 @@ SURVIVING = {
     "all videos in one file": ("A22", {"with_videos": _all_in_one_file}),
     "a cancel told as a timeout": ("A20", {"carried_out": _as_if_it_took_too_long}),
     "fetches with the next batch": ("W19", {"with_videos": _with_the_next_batch}),
-}
-SURVIVING_ESCAPED = {
     "looks at the first video, though there is none": ("A04", {"ended": _its_preview}),
 }

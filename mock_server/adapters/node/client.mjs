@@ -20,7 +20,7 @@ import { createHash, createHmac, randomUUID, timingSafeEqual } from 'node:crypto
 const SUBMIT = '/model/v1/generation';
 const MOST_TRIES = 5;
 const TOLERANCE = 300;
-const POLL_GAP = 5;
+export const POLL_GAP = 5;
 const LONGEST_GAP = 20;
 const PASSING = new Set([408, 425, 429]);
 const CALL_TIMEOUT = 30_000; // real milliseconds
@@ -29,6 +29,8 @@ const CALL_TIMEOUT = 30_000; // real milliseconds
 export class Cancelled extends Error {}
 
 export default class Client {
+  scheme = 'Bearer';
+
   /** @param {Kit} kit */
   constructor(kit) {
     this.kit = kit;
@@ -50,12 +52,17 @@ export default class Client {
     this.endsBy = this.kit.now() + deadline;
     this.cancelled = false;
     this.task = null;
-    const outcome = await this.#carriedOut(intent).catch((error) => {
-      if (error instanceof Cancelled) return /** @type {Outcome} */ ({ said: 'cancelled' });
+    const outcome = await this.carriedOut(intent).catch((error) => {
+      if (error instanceof Cancelled) return this.calledOff();
       throw error;
     });
     this.kit.emit(outcome);
     return outcome;
+  }
+
+  /** What to do and to tell once the user has cancelled. @returns {Promise<Outcome>} */
+  async calledOff() {
+    return { said: 'cancelled' };
   }
 
   /** The user does not want it any more. */
@@ -74,7 +81,7 @@ export default class Client {
     const task = parsed(body);
     if (task === null) return 400;
     if (task.external_task_id !== this.order) return 404;
-    if (isFinal(task)) this.task ??= task; // what comes after the end changes nothing
+    if (this.isFinal(task)) this.task ??= task; // what comes after the end changes nothing
     return 200;
   }
 
@@ -94,11 +101,11 @@ export default class Client {
   }
 
   /** @param {Intent} intent @returns {Promise<Outcome>} */
-  async #carriedOut(intent) {
-    const submitted = await this.#tried(() => this.#submit(intent));
+  async carriedOut(intent) {
+    const submitted = await this.tried(() => this.submit(intent));
     if (submitted === null) return { said: 'gave_up' };
-    if (submitted.status !== 200 && submitted.status !== 409) return rejected(submitted); // 409: it is there already
-    const outcome = await this.#followed();
+    if (submitted.status !== 200 && submitted.status !== 409) return this.rejected(submitted); // 409: it is there already
+    const outcome = await this.followed();
     if (!intent.download || outcome.said !== 'completed') return outcome;
     const saved = [];
     for (const url of outcome.urls ?? []) saved.push(await this.#digest(url));
@@ -106,23 +113,54 @@ export default class Client {
   }
 
   /** @param {Intent} intent */
-  #submit(intent) {
+  submit(intent) {
+    return this.post(SUBMIT, { model: intent.model, input: [{ params: this.params(intent) }] });
+  }
+
+  /** The parameters of a submit, under our own id. @param {Intent} intent */
+  params(intent) {
     /** @type {Record<string, unknown>} */
     const params = { ...intent.params, external_task_id: this.order };
     if (intent.with_callbacks) params.callback_url = this.kit.callbackUrl;
-    const body = written({ model: intent.model, input: [{ params }] });
-    return this.#call(SUBMIT, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    return params;
+  }
+
+  /** @param {string} path @param {unknown} body */
+  post(path, body) {
+    const headers = { 'content-type': 'application/json' };
+    return this.call(path, { method: 'POST', headers, body: written(body) });
+  }
+
+  /** Where the task is asked for. */
+  pollPath() {
+    return `${SUBMIT}/task/${encodeURIComponent(this.order)}`;
+  }
+
+  /** A status that is not known is no end. @param {Json | null} task @returns {task is Json} */
+  isFinal(task) {
+    return task?.status === 'completed' || task?.status === 'failed';
+  }
+
+  /** What to tell of a task that has ended. @param {Json} task @returns {Outcome | Promise<Outcome>} */
+  ended(task) {
+    if (task.status === 'failed') return { said: 'failed', task_id: task.id, ...reason(task.error) };
+    return { said: 'completed', task_id: task.id, urls: nested(task.output), cost: text(task.usage?.cost) };
+  }
+
+  /** What to tell of a body that was refused. @param {Answer} answer @returns {Outcome} */
+  rejected({ json }) {
+    const gateway = { code: json?.status?.error_code, error_message: json?.status?.message };
+    return { said: 'rejected', ...reason(json?.error ?? gateway) };
   }
 
   /** Wait for the end of the task. @returns {Promise<Outcome>} */
-  async #followed() {
-    const path = `${SUBMIT}/task/${encodeURIComponent(this.order)}`;
-    for (let gap = POLL_GAP; this.kit.now() + gap < this.endsBy; gap = Math.min(gap * 1.5, LONGEST_GAP)) {
-      await this.#sleep(gap);
-      if (this.task !== null) return ended(this.task);
-      const answer = await this.#tried(() => this.#call(path, {}));
+  async followed() {
+    for (let gap = POLL_GAP; this.kit.now() + gap < this.endsBy; gap = nextGap(gap)) {
+      await this.sleep(gap);
+      if (this.task !== null) return this.ended(this.task);
+      const answer = await this.tried(() => this.call(this.pollPath(), {}));
       if (answer === null) return { said: 'gave_up' };
-      if (answer.status < 300 && isFinal(answer.json)) return ended(answer.json);
+      if (answer.status < 300 && this.isFinal(answer.json)) return this.ended(answer.json);
     }
     return { said: 'timeout' };
   }
@@ -133,8 +171,8 @@ export default class Client {
    * @param {RequestInit} init
    * @returns {Promise<Answer | null>}
    */
-  async #call(path, init) {
-    const headers = { ...init.headers, authorization: `Bearer ${this.kit.apiKey}` };
+  async call(path, init) {
+    const headers = { ...init.headers, authorization: `${this.scheme} ${this.kit.apiKey}` };
     const signal = AbortSignal.timeout(CALL_TIMEOUT);
     try {
       const answer = await fetch(this.kit.baseUrl + path, { ...init, headers, redirect: 'manual', signal });
@@ -149,11 +187,11 @@ export default class Client {
    * A call, tried again while that makes sense; null when it never worked.
    * @param {() => Promise<Answer | null>} send
    */
-  async #tried(send) {
+  async tried(send) {
     for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
       const answer = await send();
       if (answer !== null && isTheAnswer(answer)) return answer;
-      await this.#sleep(this.#waitAfter(answer, attempt));
+      await this.sleep(this.#waitAfter(answer, attempt));
     }
     return null;
   }
@@ -168,7 +206,7 @@ export default class Client {
   }
 
   /** @param {number} seconds */
-  async #sleep(seconds) {
+  async sleep(seconds) {
     await this.kit.sleep(seconds);
     if (this.cancelled) throw new Cancelled();
   }
@@ -187,7 +225,7 @@ export default class Client {
       } catch {
         // it was reset, or broke off
       }
-      await this.#sleep(this.#waitAfter(null, attempt));
+      await this.sleep(this.#waitAfter(null, attempt));
     }
     return null;
   }
@@ -199,27 +237,18 @@ function isTheAnswer({ status, json }) {
   return status >= 400 || json !== null;
 }
 
-/** A status that is not known is no end. @param {Json | null} task @returns {task is Json} */
-function isFinal(task) {
-  return task?.status === 'completed' || task?.status === 'failed';
+/** How long to wait before the poll after the next one. @param {number} gap */
+export function nextGap(gap) {
+  return Math.min(gap * 1.5, LONGEST_GAP);
 }
 
-/** What to tell of a task that has ended. @param {Json} task @returns {Outcome} */
-function ended(task) {
-  if (task.status === 'failed') return { said: 'failed', task_id: task.id, ...reason(task.error) };
-  const items = task.output.flatMap((/** @type {Json} */ one) => one.content);
-  const urls = items.map((/** @type {Json} */ item) => item.url);
-  return { said: 'completed', task_id: task.id, urls, cost: text(task.usage.cost) };
-}
-
-/** What to tell of a body that was refused. @param {Answer} answer @returns {Outcome} */
-function rejected({ json }) {
-  const gateway = { code: json?.status?.error_code, error_message: json?.status?.message };
-  return { said: 'rejected', ...reason(json?.error ?? gateway) };
+/** All URLs of an output, in order. @param {Json[] | undefined} output @returns {string[]} */
+export function nested(output) {
+  return (output ?? []).flatMap((one) => one.content).map((/** @type {Json} */ item) => item.url);
 }
 
 /** The multi-image model says message, the others error_message. @param {Json} error */
-function reason(error) {
+export function reason(error) {
   return { code: text(error.code), message: text(error.error_message ?? error.message) };
 }
 
@@ -231,7 +260,7 @@ function written(value) {
 }
 
 /** @param {unknown} value */
-const text = (value) => (value == null ? null : String(value));
+export const text = (value) => (value == null ? null : String(value));
 
 /** A JSON object, or null of anything else. @param {ArrayBuffer | Buffer} body @returns {Json | null} */
 function parsed(body) {

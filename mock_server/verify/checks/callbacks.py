@@ -57,7 +57,7 @@ class Receiver:
 
     def __enter__(self) -> Receiver:
         """Listen."""
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()  # how soon it stops
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""The life of a task: progress never falls, what is final stays, fields are there when documented, protocols agree."""
+"""The life of a task on the generation side: progress never falls, what is final stays, timing is told."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from typing import Any
 
 from mock_server.endpoint import Endpoint
 from mock_server.verify.case import Case, Problem, Tried
-from mock_server.verify.checks.common import Json, Material, gateway_problems, task_of, told
-from mock_server.verify.target import Exchange, NotExercised, Target
+from mock_server.verify.checks.common import (
+    DOCUMENTED,
+    QUEUE,
+    WRAPPED,
+    Json,
+    Material,
+    body_of,
+    task_of,
+    told,
+)
+from mock_server.verify.queue_forms import is_number, is_whole
+from mock_server.verify.target import MOST_STEPS, Exchange, NotExercised, Target
 
-STEP = 0.25
-MOST_STEPS = 60
 FINAL = ("completed", "failed")
+TIMING, SENT = "tells when tasks were queued and ended", "keeps the metadata that was sent"
 
 
 def cases(material: Material) -> Iterator[Case]:
@@ -21,10 +30,10 @@ def cases(material: Material) -> Iterator[Case]:
         params = material.bodies[model].cheapest
         cost = material.bodies[model].cost(params)
         states = f"transition {model}"
-        for shape in ("documented", "queue"):
+        for shape in (DOCUMENTED, QUEUE):
             yield Case(
                 f"{endpoint.short}/life/completes/{shape}", "lives as documented", model,
-                (f"{states} queued", f"{states} in_progress", f"{states} completed"),
+                (f"{states} queued", f"{states} in_progress", f"{states} completed", f"progress {model}"),
                 f"status, progress, output and usage of a task ({endpoint.short}#response)", 3 * MOST_STEPS, cost,
                 _completes(endpoint, params, shape),
             )  # fmt: skip
@@ -38,10 +47,19 @@ def cases(material: Material) -> Iterator[Case]:
             when = "while it runs" if running else "while it is queued"
             yield Case(
                 f"{endpoint.short}/life/cancelled {when}", "is cancelled as observed", model,
-                (f"{states} cancelled {when}", f"gateway 40902 {model}", f"gateway 40903 {model}"),
-                "cancel answers cancelled; after the end 409, 40902 (wire#2)", 9, cost,
-                _cancelled(endpoint, params, running=running),
+                (f"{states} cancelled {when}",), "a cancelled task reads as failed on the generation side (wire#2)", 9,
+                cost, _cancelled(endpoint, params, running=running),
             )  # fmt: skip
+        for end in ("completed", "failed", "cancelled"):
+            yield Case(
+                f"{endpoint.short}/life/timing/{end}", TIMING, model, (f"timing {model} {end}",),
+                "metadata has in_queue_at and, once ended, completed_at, in Unix milliseconds (wire#1)", 8, cost,
+                _timed(endpoint, params, end),
+            )  # fmt: skip
+        yield Case(
+            f"{endpoint.short}/life/metadata", SENT, model, (f"metadata {model}",),
+            "metadata carries timing beside what the client sent (wire#1)", 4, cost, _metadata(endpoint, params),
+        )  # fmt: skip
 
 
 def _submitted(target: Target, endpoint: Endpoint, params: Json, shape: str) -> tuple[str, Exchange]:
@@ -52,34 +70,27 @@ def _submitted(target: Target, endpoint: Endpoint, params: Json, shape: str) -> 
     return task, exchange
 
 
-def _body(exchange: Exchange) -> Json:
-    return exchange.json if isinstance(exchange.json, dict) else {}
-
-
 def _completes(endpoint: Endpoint, params: Json, shape: str) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         task, made = _submitted(target, endpoint, params, shape)
-        if shape == "documented":
+        if shape == DOCUMENTED:
             yield from _first_problems(made)
-        watch = _Watch(endpoint)
-        for _ in range(MOST_STEPS):
-            poll, status = target.poll(task), target.queue(endpoint, task, "status")
-            yield from watch.look(poll, status)
-            if _body(poll).get("status") in FINAL:
-                break
-            early = target.queue(endpoint, task, "response")
-            yield from gateway_problems(early, 409, 40903)
-            target.advance(STEP)
-        else:
-            yield Problem(f"the task did not end within {MOST_STEPS * STEP:g} s of the fast profile", poll)
-            return
-        yield from _end_problems(target, endpoint, task, poll)
+        watch = _Watch()
+        for _ in target.steps():
+            poll = target.poll(task)
+            yield from watch.look(poll)
+            if body_of(poll).get("status") in FINAL:
+                yield from _end_problems(target, task, poll)
+                return
+        if not target.controlled:
+            raise NotExercised(f"a task did not end within {target.patience:g} s")
+        yield Problem("the task did not end within the time of the fast profile", poll)
 
     return tried
 
 
 def _first_problems(made: Exchange) -> Iterator[Problem]:
-    body = _body(made)
+    body = body_of(made)
     if body.get("status") != "in_progress" or body.get("progress") != 0:
         yield Problem(f"a submit answers in_progress with progress 0, not {told(made)}", made)
 
@@ -87,80 +98,131 @@ def _first_problems(made: Exchange) -> Iterator[Problem]:
 class _Watch:
     """Looks at one poll after another."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self) -> None:
         self._progress = 0.0
 
-    def look(self, poll: Exchange, status: Exchange) -> Iterator[Problem]:
-        """What is wrong with a poll, and with the queue's word for the same moment."""
-        body, queue = _body(poll), _body(status)
-        progress = body.get("progress")
-        if not isinstance(progress, int | float) or progress < self._progress:
-            yield Problem(f"progress fell from {self._progress} to {progress!r}", poll)
+    def look(self, poll: Exchange) -> Iterator[Problem]:
+        """What is wrong with a poll: progress is there only before the end, and never falls."""
+        body = body_of(poll)
+        progress: Any = body.get("progress")
+        if body.get("status") in FINAL:
+            if "progress" in body:
+                yield Problem(f"progress is there only while a task is in progress: {told(poll)}", poll)
+        elif not is_number(progress):
+            yield Problem(f"a task in progress has the progress {progress!r}", poll)
+        elif not self._progress <= progress <= 1:
+            yield Problem(f"progress went from {self._progress} to {progress}", poll)
         else:
             self._progress = progress
-        if queue.get("progress") != progress:
-            yield Problem(f"the queue says progress {queue.get('progress')!r}, the poll {progress!r}", status)
-        expected = {"in_progress": {"queued", "in_progress"}}.get(str(body.get("status")), {body.get("status")})
-        if queue.get("status") not in expected:
-            yield Problem(f"the queue says {queue.get('status')!r}, the poll {body.get('status')!r}", status)
 
 
-def _end_problems(target: Target, endpoint: Endpoint, task: str, last: Exchange) -> Iterator[Problem]:
-    """What is wrong with a task that has completed: its output, the queue's result, or that it changes again."""
-    body = _body(last)
+def _end_problems(target: Target, task: str, last: Exchange) -> Iterator[Problem]:
+    """What is wrong with a task that has completed: that it did not, or that it changes again."""
+    body = body_of(last)
     if body.get("status") != "completed":
         yield Problem(f"a task of an accepted body ended as {told(last)}", last)
         return
-    result = target.queue(endpoint, task, "response")
-    given = _body(result)
-    items = [[endpoint.queue_content(dict(item)) for item in output["content"]] for output in body.get("output", [])]
-    if given.get("usage") != body.get("usage") or [one.get("content") for one in given.get("output", [])] != items:
-        yield Problem(f"the queue's response differs from the poll: {told(result)} against {told(last)}", result)
-    if given.get("request_id") != task:
-        yield Problem(f"the response is of request {given.get('request_id')!r}", result)
-    target.advance(3600)
+    target.settle()
     again = target.poll(task)
     if again.json != last.json:
         yield Problem(f"a final task changed from {told(last)} to {told(again)}", again)
-    yield from gateway_problems(target.queue(endpoint, task, "cancel"), 409, 40902)
 
 
 def _fails(endpoint: Endpoint, params: Json, code: str) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
-        task, _ = _submitted(target, endpoint, params, "documented")
+        task, _ = _submitted(target, endpoint, params, DOCUMENTED)
         target.advance(1)
         target.control("POST", f"tasks/{task}/fail", {"code": code, "message": "told to"})
         error = {"code": code, endpoint.errors.message_key: "told to"}
         due: dict[str, Any] = {"status": "failed", "error": error}
-        for exchange in (
-            target.poll(task), target.queue(endpoint, task, "status"), target.queue(endpoint, task, "response")
-        ):  # fmt: skip
-            body = _body(exchange)
-            if {name: body.get(name) for name in due} != due:
-                yield Problem(f"a task that failed with {code} is {told(exchange)}", exchange)
-            if "output" in body or "usage" in body:
-                yield Problem("a failed task has output or usage", exchange)
+        poll = target.poll(task)
+        body = body_of(poll)
+        if {name: body.get(name) for name in due} != due:
+            yield Problem(f"a task that failed with {code} is {told(poll)}", poll)
+        for name in ("output", "usage", "progress"):
+            if name in body:
+                yield Problem(f"a failed task has {name}", poll)
 
     return tried
 
 
 def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
-        task, _ = _submitted(target, endpoint, params, "queue")
+        task, _ = _submitted(target, endpoint, params, DOCUMENTED)
         if running:
             target.advance(1)
-        yield from gateway_problems(target.queue(endpoint, task, "response"), 409, 40903)
         cancelled = target.queue(endpoint, task, "cancel")
-        if _body(cancelled) != {"request_id": task, "status": "cancelled"}:
-            yield Problem(f"a cancel answers {told(cancelled)}", cancelled)
-        target.advance(60)
-        poll, status = target.poll(task), target.queue(endpoint, task, "status")
-        if _body(status).get("status") != "cancelled":
-            yield Problem(f"a cancelled task is {told(status)} on the queue", status)
-        body = _body(poll)
-        if body.get("status") != "failed" or "error" not in body or "output" in body:
+        if cancelled.status not in {202, 400}:
+            yield Problem(f"a task of the generation side is cancelled on the queue: {told(cancelled)}", cancelled)
+        target.settle(60)
+        poll = target.poll(task)
+        body = body_of(poll)
+        if body.get("status") != "failed" or "error" not in body or "output" in body or "usage" in body:
             yield Problem(f"a cancelled task reads as failed on the generation side, not {told(poll)}", poll)
-        yield from gateway_problems(target.queue(endpoint, task, "cancel"), 409, 40902)
+        if "progress" in body:
+            yield Problem("a cancelled task has progress", poll)
+
+    return tried
+
+
+def _timed(endpoint: Endpoint, params: Json, end: str) -> Tried:
+    def tried(target: Target) -> Iterator[Problem]:
+        task, _ = _submitted(target, endpoint, params, DOCUMENTED)
+        before = target.poll(task)
+        yield from _timing_problems(before)
+        if end == "failed":
+            target.advance(1)
+            target.control("POST", f"tasks/{task}/fail", {"code": endpoint.errors.generation_failed})
+        elif end == "cancelled":
+            target.queue(endpoint, task, "cancel")
+        for _ in target.steps():
+            poll = target.poll(task)
+            if body_of(poll).get("status") in FINAL:
+                break
+        yield from _timing_problems(poll)
+        began = [body_of(one)["metadata"]["in_queue_at"] for one in (before, poll)]
+        if began[0] != began[1]:
+            yield Problem(f"in_queue_at changed from {began[0]} to {began[1]}", poll)
+        target.settle()
+        again = target.poll(task)
+        if body_of(again).get("metadata") != body_of(poll)["metadata"]:
+            yield Problem(f"the timing of a final task changed to {body_of(again).get('metadata')}", again)
+
+    return tried
+
+
+def _timing_problems(poll: Exchange) -> Iterator[Problem]:
+    """What is wrong with the timing in a poll's metadata."""
+    body = body_of(poll)
+    metadata, created = body.get("metadata"), body.get("created_at")
+    if not isinstance(metadata, dict) or not isinstance(created, int):
+        yield Problem(f"a task has metadata, and created_at in whole seconds: {told(poll)}", poll)
+        return
+    final = body.get("status") in FINAL
+    due = ("in_queue_at", "completed_at") if final else ("in_queue_at",)
+    moments: list[Any] = [metadata.get(name) for name in due]
+    if not all(is_whole(moment) for moment in moments):
+        yield Problem(f"metadata has {' and '.join(due)} in whole milliseconds, not {metadata!r}", poll)
+    elif "completed_at" in metadata and not final:
+        yield Problem(f"completed_at is there only once a task has ended: {told(poll)}", poll)
+    elif moments != sorted(moments) or not created * 1000 <= moments[0] <= moments[-1]:
+        yield Problem(f"created_at {created} s, in_queue_at, completed_at follow each other, not {metadata!r}", poll)
+    elif any(moment >= (created + 10_000_000) * 1000 for moment in moments):
+        yield Problem(f"the moments of metadata are Unix milliseconds, not {metadata!r}", poll)
+
+
+def _metadata(endpoint: Endpoint, params: Json) -> Tried:
+    def tried(target: Target) -> Iterator[Problem]:
+        sent = {"order": "verify-1", "nested": {"n": 1}}
+        body = {"model": endpoint.model, "metadata": sent, "input": [{"params": params}]}
+        made = target.call("POST", "/model/v1/generation", body)
+        if not task_of(made):
+            yield Problem(f"a body in the {WRAPPED} shape with metadata is refused: {told(made)}", made)
+            return
+        for exchange in (made, target.poll(task_of(made))):
+            metadata = body_of(exchange).get("metadata")
+            if not isinstance(metadata, dict) or {name: metadata.get(name) for name in sent} != sent:
+                yield Problem(f"metadata is {metadata!r}; {sent!r} was sent", exchange)
+        target.queue(endpoint, task_of(made), "cancel")
 
     return tried

@@ -28,14 +28,18 @@ def cases(material: Material) -> Iterator[Case]:
             )
         for rule in endpoint.rules:
             code = endpoint.errors.code_of(rule.mistake)
-            for number, params in enumerate(bodies.breaking(rule, 3 * material.depth)):
+            broken = bodies.breaking(rule, 3 * material.depth)
+            tried = [(params, SHAPES[number % len(SHAPES)]) for number, params in enumerate(broken)]
+            if QUEUE not in (shape for _, shape in tried):
+                tried += [(params, QUEUE) for params in broken[:1]]  # each rule is asked for on the queue as well
+            for number, (params, shape) in enumerate(tried):
                 yield Case(
                     id=f"{endpoint.short}/rule/{rule.id}/{number}",
                     property="refuses what breaks a rule",
                     model=model,
-                    covers=(f"rule {rule.id}", f"code {model} {code}"),
+                    covers=(f"rule {rule.id}", f"code {model} {code}", f"rule {rule.id} {shape}"),
                     rests_on=f"{rule.message} ({rule.source})",
                     calls=1,
                     cost=0.0,
-                    tried=refused(endpoint, params, code, SHAPES[number % len(SHAPES)]),
+                    tried=refused(endpoint, params, code, shape),
                 )

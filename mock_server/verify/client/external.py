@@ -236,6 +236,8 @@ class _Talk:
         script, platform = self._script, self._platform
         if script.forge_after is not None:
             platform.plan(script.forge_after, partial(platform.forge, script.forgery))
+        if script.cancelled_elsewhere_after is not None:
+            platform.plan(script.cancelled_elsewhere_after, platform.cancel_elsewhere)
         if script.cancel_after is not None and self._session.can("cancel", unless_told=False):
             platform.plan(script.cancel_after, self._cancel)
 

@@ -149,6 +149,8 @@ class _Running:
         script, platform = self._script, self._platform
         if script.forge_after is not None:
             platform.plan(script.forge_after, partial(platform.forge, script.forgery))
+        if script.cancelled_elsewhere_after is not None:
+            platform.plan(script.cancelled_elsewhere_after, platform.cancel_elsewhere)
         cancel: Callable[[], Any] | None = getattr(adapter, "cancel", None)
         if script.cancel_after is not None and cancel is not None:
             platform.plan(script.cancel_after, lambda: self._cancel(cancel))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mock_server.conduct.properties import Fault, Thresholds, Verdict
-from mock_server.conduct.traffic import Traffic
+from mock_server.conduct.traffic import QUESTIONS, Seen, Traffic, task_id_of
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.platform import CALLBACK_URL, FORGED, FORGED_URL, KEY
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.scripts import Script
 
+#: Who gives up in the last seconds before the deadline has waited long enough.
+LAST_MINUTE = 60.0
 _MINE = frozenset({"external_task_id", "callback_url"})
 
 
@@ -153,33 +156,51 @@ class _Judging:
         if outcome.said == "cancelled" and self.ran.played.cancelled_at is not None:
             return
         self._claimed(outcome, script.expected)
+        self._not_ready(outcome)
         if script.expected == "rejected":
             self._refused(outcome)
-        elif script.expected == "failed":
+        elif script.expected in {"failed", "cancelled"}:
             self._failed(outcome)
-        elif script.expected == "completed":
-            task = (
-                "a task that completed" if self.ran.answers else "a task that was never made, for want of another try,"
-            )
-            self.check("A06", outcome.said == "completed", f"{task} is told as {outcome.said}")
-            if outcome.said == "completed":
-                self._handed_over(outcome)
+        elif script.expected in {"completed", "empty"}:
+            self._completed(outcome, script.expected)
 
     def _claimed(self, outcome: Outcome, expected: str) -> None:
         """What it claims, whatever was to come."""
         done, failed = outcome.said == "completed", outcome.said == "failed"
-        if expected in {"failed", "never"}:
-            self.check("A07", not done, f"it says completed, and the task {_became(expected)}")
+        if expected in {"failed", "cancelled", "never"}:
+            self.check(self._misread(), not done, f"it says completed, and the task {_became(expected)}")
         if failed or expected in {"completed", "never"}:
-            right = not failed or expected == "failed"
+            right = not failed or expected in {"failed", "cancelled", "empty"}
             self.check("A12", right, f"it says failed, and the task {_became(expected)}")
         if any(told.delivery == FORGED and told.status is not None for told in self.ran.traffic.callbacks):
             forged = FORGED_URL in outcome.urls
             self.check("A15", not forged, "it hands over the URL of a callback that was forged")
         if done:
-            told = [call for call in self.ran.traffic.calls if call.final and call.told["status"] == "completed"]
-            seen = bool(told) or (expected == "completed" and self.ran.heard)
+            told = any(call.succeeded for call in self.ran.traffic.calls)
+            seen = told or (expected in {"completed", "empty"} and self.ran.heard)
             self.check("A11", seen, "it says completed, and nothing that it was answered said so")
+
+    def _misread(self) -> str:
+        """The property that a false success breaks: that of what the client was answered, where that was COMPLETED."""
+        over = [call for call in self._answers() if call.word == "completed" and call.told.get("error")]
+        if any(call.told.get("error_type") == "CANCELED" for call in over):
+            return "Q02"
+        return "Q01" if over else "A07"
+
+    def _answers(self) -> list[Seen]:
+        """What the client was answered on the queue side about how its tasks stand."""
+        return [call for call in self.ran.traffic.calls if call.on_queue and call.kind in QUESTIONS]
+
+    def _not_ready(self, outcome: Outcome) -> None:
+        asked = self._answers()
+        if not any(call.not_ready for call in asked):
+            return
+        ran = self.ran
+        out_of_time = ran.ended_at > ran.began_at + ran.script.deadline - LAST_MINUTE and outcome.said == "gave_up"
+        waited = out_of_time or outcome.said in {"timeout", "cancelled"}
+        stopped = asked[-1].not_ready and not ran.heard and not waited
+        told = f"the last that it heard was a 202 on the result, and it says {outcome.said}"
+        self.check("Q03", not stopped, told)
 
     def _refused(self, outcome: Outcome) -> None:
         code = self.ran.script.code
@@ -190,28 +211,63 @@ class _Judging:
         self.check("A05", right, f"a body refused with {code!r} is told as {outcome.said} with {outcome.code!r}")
 
     def _failed(self, outcome: Outcome) -> None:
-        code = self.ran.script.code
         if not self.ran.answers:
             return  # it never came to a task
-        self.check("A14", outcome.said == "failed", f"a task that failed is told as {outcome.said}")
+        expected = self.ran.script.expected
+        kinds = {call.told["error_type"] for call in self._answers() if "error_type" in call.told}
+        right = outcome.said in {"failed", expected} or (outcome.said == "cancelled" and "CANCELED" in kinds)
+        self.check("A14", right, f"a task that {_became(expected)} is told as {outcome.said}")
         if outcome.said != "failed":
             return
-        self.check("A13", outcome.code == code, f"a failure with {code!r} is told with {outcome.code!r}")
-        right = next(iter(self.ran.answers.values()), {}).get("message")
-        told = f"a failure because of {right!r} is told with {outcome.message!r}"
-        self.check("A23", outcome.message == right, told)
+        failure = next(iter(self.ran.answers.values()))
+        code, reason = failure["code"], failure["message"]
+        if any(call.final and call.word.startswith("cancel") and not call.codes for call in self._answers()):
+            return  # the older form gives no reason for a cancelled task
+        if kinds:
+            told = f"a failure with {code!r} and {', '.join(map(repr, kinds))} is told with {outcome.code!r}"
+            self.check("Q05", outcome.code in {code, *kinds}, told)
+        else:
+            self.check("A13", outcome.code == code, f"a failure with {code!r} is told with {outcome.code!r}")
+        told = f"a failure because of {reason!r} is told with {outcome.message!r}"
+        self.check("A23", outcome.message == reason, told)
 
-    def _handed_over(self, outcome: Outcome) -> None:
-        right = self.ran.answers.get(outcome.task_id or "")
+    def _completed(self, outcome: Outcome, expected: str) -> None:
+        task = "a task that completed" if self.ran.answers else "a task that was never made, for want of another try,"
+        if expected == "empty":
+            task += " without a video"
+        right = outcome.said == "completed" or (expected == "empty" and outcome.said in {"failed", "gave_up"})
+        self.check("A06", right, f"{task} is told as {outcome.said}")
+        results = [call for call in self._answers() if call.kind == "result" and call.succeeded]
+        read = outcome.said == "completed" and bool(outcome.urls)
+        if any(urls_of(call.told) for call in results):
+            form = "outputs" if "outputs" in results[-1].told else "output"
+            told = f"the result has its videos in {form}, and none is handed over; it says {outcome.said}"
+            self.check("Q04", read, told)
+        if outcome.said == "completed" and (read or not results):
+            self._handed_over(outcome, [urls_of(call.told) for call in results])
+        elif outcome.said == "completed" and expected == "empty":
+            self._handed_over(outcome, [[]])
+
+    def _handed_over(self, outcome: Outcome, answered: Sequence[Sequence[str]]) -> None:
+        named = task_id_of(str(outcome.task_id)) if outcome.task_id is not None else ""
+        right = self.ran.answers.get(named or "")
         self.check("A10", right is not None, f"it names the task {outcome.task_id!r}, which is none of its own")
         if right is None:
             return
-        urls = list(outcome.urls)
-        self.check("A08", urls == right["urls"], f"it hands over {urls}, and the output has {right['urls']}")
+        urls, made = list(outcome.urls), answered[-1] if answered else right["urls"]
+        good = urls in (right["urls"], *answered)
+        self.check("A08", good, f"it hands over {urls}, and the output has {made}")
         self.check("A09", outcome.cost == right["cost"], f"it says a cost of {outcome.cost!r}, not {right['cost']!r}")
         if self.ran.script.intent.download and outcome.saved is not None:
-            whole = list(outcome.saved) == list(self.ran.videos[outcome.task_id or ""])
+            whole = list(outcome.saved) == list(self.ran.videos[named or ""])
             self.check("A22", whole, f"of {len(urls)} videos it kept {len(outcome.saved)}, not all of them whole")
+
+
+def urls_of(result: Mapping[str, Any]) -> list[str]:
+    """The URLs of the videos in a result of the queue side, in both forms."""
+    items = list(result.get("outputs") or ())
+    items += [item for output in result.get("output") or () for item in output.get("content", ())]
+    return [item["url"] for item in items]
 
 
 def _same(sent: object, asked: object) -> bool:
@@ -219,4 +275,5 @@ def _same(sent: object, asked: object) -> bool:
 
 
 def _became(expected: str) -> str:
-    return {"failed": "failed", "rejected": "was refused", "never": "never ended"}.get(expected, expected)
+    words = {"rejected": "was refused", "never": "never ended", "cancelled": "was cancelled by somebody else"}
+    return words.get(expected, expected)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mock_server.verify.client.kit import Kit, Platform, Reply
+from mock_server.verify.client.queued import Queued
 from mock_server.verify.client.reference import Policy, Reference
 
 
@@ -45,8 +46,9 @@ class LightAnswer:
 class LightHttp:
     """As much of httpx.Client."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, base_url: str) -> None:
         self._platform = platform
+        self._host = urlsplit(base_url).netloc
 
     def get(self, url: str, headers: Mapping[str, str] = {}) -> LightAnswer:  # noqa: B006 - nothing is put into it
         """GET."""
@@ -56,10 +58,16 @@ class LightHttp:
         """POST JSON."""
         return self._sent("POST", url, {"content-type": "application/json", **headers}, _dumped(json))
 
+    def put(self, url: str, headers: Mapping[str, str]) -> LightAnswer:
+        """PUT without a body."""
+        return self._sent("PUT", url, headers, b"")
+
     def _sent(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> LightAnswer:
-        path = url if url.startswith("/") else urlsplit(url).path
+        host, path = self._host, url
+        if not url.startswith("/"):
+            host, path = urlsplit(url)[1:3]
         raw = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-        raw += [(b"host", b"kirin.test"), (b"content-length", b"%d" % len(body))]
+        raw += [(b"host", host.encode("ascii")), (b"content-length", b"%d" % len(body))]
         try:
             reply = self._platform.answer(method, path, raw, body)
         except ConnectionResetError as error:
@@ -78,4 +86,12 @@ class Light(Reference):
 
     def __init__(self, kit: Kit) -> None:
         Policy.__init__(self, kit)
-        self.http = cast("httpx.Client", LightHttp(kit.platform))
+        self.http = cast("httpx.Client", LightHttp(kit.platform, kit.base_url))
+
+
+class LightQueued(Queued):
+    """The same for the queue protocol."""
+
+    def __init__(self, kit: Kit) -> None:
+        Policy.__init__(self, kit)
+        self.http = cast("httpx.Client", LightHttp(kit.platform, kit.base_url))

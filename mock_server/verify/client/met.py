@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mock_server.conduct.traffic import Seen, Traffic
+from mock_server.conduct.traffic import QUESTIONS, Seen, Traffic
 from mock_server.endpoint import Endpoint
 from mock_server.verify.client.scripts import Script
 
@@ -70,10 +70,8 @@ def _names(call: Seen) -> set[tuple[str, str]]:
             found.add(("parameter", name))
             if isinstance(value, str):
                 found.add(("value", f"{name}={value}"))
-    told = call.told
-    if call.status == 200 and "status" in told:
-        found.add(("state", str(told["status"])))
-    failure = told.get("error")
-    if isinstance(failure, dict) and "code" in failure:
-        found.add(("code", str(failure["code"])))
+    if call.status in {200, 202} and call.kind in QUESTIONS | {"submit"} and (call.word or call.final):
+        over = call.final and not call.succeeded
+        found.add(("state", "failed" if over else call.word or "completed"))
+    found.update(("code", code) for code in call.codes)
     return found

@@ -44,6 +44,8 @@ MOST_PAUSES = 20_000
 MOST_PAUSES_LATE = 2_000
 #: So many seconds after a client is done callbacks may still come to it.
 LATEST = 3_600.0
+#: So many seconds later somebody looks again for a task to cancel.
+LATER = 20.0
 #: What a receiver should not believe.
 BAD_NEWS = frozenset({"garbage", "foreign_id", "bad_signature", "stale_signature", "drop"})
 SECRET = "whsec_a2lyaW4tbW9jayB2ZXJpZmllcyBjbGllbnRz"  # noqa: S105 - everybody may know it
@@ -61,6 +63,11 @@ def finished(work: Coroutine[Any, Any, Result]) -> Result:
         return result
     work.close()
     raise RuntimeError("the platform of a run waits for something")
+
+
+def key_of(authorization: bytes) -> bytes:
+    """The key in a header that says ``Bearer KEY`` or ``Key KEY``."""
+    return authorization.strip().partition(b" ")[2].strip()
 
 
 class HandCourier(Courier):
@@ -242,6 +249,16 @@ class Run:
         status = self._courier.receive(headers, body)
         self.forged.append(Told(self.now(), task.id, FORGED, ("bad_signature",), status, signed=True))
 
+    def cancel_elsewhere(self) -> None:
+        """Cancel what runs, as somebody else would who has the same key; a little later where nothing was submitted."""
+        tasks = self.tasks()
+        if not tasks:
+            self.plan(LATER, self.cancel_elsewhere)
+        with self._lock:
+            for task in tasks:
+                if not task.at(self.now()).final:
+                    finished(self._service.steer(self.world, task, "cancel"))
+
     def now(self) -> float:
         """Virtual Unix seconds."""
         return self.world.clock.now()
@@ -296,7 +313,7 @@ class Run:
         """One call. Raises ConnectionResetError when the connection ends without an answer."""
         path, _, query = target.partition("?")
         given = [value for name, value in headers if name.lower() == b"authorization"]
-        if path.startswith("/model/") and any(value[7:].strip() != KEY.encode() for value in given):
+        if path.startswith("/model/") and any(key_of(value) != KEY.encode() for value in given):
             self.other_key = True
         scope = {
             "type": "http",

@@ -209,7 +209,7 @@ VALUE: dict[str, Property] = {
             "A23",
             "tells-the-reason",
             "The message of a failure is handed over, under whichever name it comes.",
-            "wire#1: error_message, or message for the multi-image model",
+            "wire#1: error_message, or message for the multi-image model; wire#2: error",
             "should",
             "error.get('error_message')",
             "error.get('error_message', error.get('message'))",
@@ -222,6 +222,58 @@ VALUE: dict[str, Property] = {
             "must",
             "while True: poll()",
             "while now() < deadline: poll()",
+        ),
+    )
+}
+
+#: What is asked beside that of a client that speaks the queue protocol.
+QUEUE: dict[str, Property] = {
+    one.id: one
+    for one in (
+        Property(
+            "Q01",
+            "completed-with-error-is-failure",
+            "A task that is COMPLETED and has an error is never told as completed.",
+            "wire#2: COMPLETED only says that it is over",
+            "must",
+            "if status['status'] == 'COMPLETED': return Done(...)",
+            "if status['status'] == 'COMPLETED' and not status.get('error'): return Done(...)",
+        ),
+        Property(
+            "Q02",
+            "canceled-is-not-success",
+            "A task that is COMPLETED because somebody has cancelled it is never told as completed.",
+            "wire#2: a cancelled task is COMPLETED with error_type CANCELED",
+            "must",
+            "if status.get('error_type') == 'CANCELED': return Done([])",
+            "if status.get('error'): raise Failed(status['error_type'])",
+        ),
+        Property(
+            "Q03",
+            "not-ready-is-not-an-answer",
+            "A 202 on the result is neither the result nor a failure: the client asks again, or is out of time.",
+            "wire#2: before the end the result is answered with 202 and the status",
+            "must",
+            "if answer.is_success: return Done(answer.json())",
+            "while answer.status_code == 202: sleep(gap); answer = get(response_url)",
+        ),
+        Property(
+            "Q04",
+            "reads-outputs",
+            "The videos of a result are read where they are: flat in outputs, or in the older form nested in output.",
+            "wire#2: outputs; gateway age",
+            "must",
+            "items = [item for output in result['output'] for item in output['content']]",
+            "items = result.get('outputs') or [item for one in result.get('output', ()) for item in one['content']]",
+        ),
+        Property(
+            "Q05",
+            "reports-error-type-or-code",
+            "A failure on the queue is told with its error_type or the code in provider_error, as it was written.",
+            "wire#2: error_type; provider_error has the model's documented code",
+            "must",
+            "raise Failed(status['error'])",
+            "raise Failed(status.get('provider_error', {}).get('code') or status['error_type'], status['error'])",
         ),
     )
 }
@@ -252,5 +304,7 @@ PROGRAM: dict[str, Property] = {
 }
 
 #: All that is asked of a client under test.
-ALL: dict[str, Property] = dict(sorted({**PROPERTIES, **VALUE}.items()))
+ALL: dict[str, Property] = dict(sorted({**PROPERTIES, **VALUE, **QUEUE}.items()))
+#: What only a client of the queue protocol can be asked.
+QUEUE_ONLY: frozenset[str] = frozenset({*QUEUE, "W22"})
 EVERY: dict[str, Property] = {**ALL, **PROGRAM}

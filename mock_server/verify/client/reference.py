@@ -100,7 +100,7 @@ class Policy:
             error = task["error"]
             said = error.get("error_message", error.get("message"))
             return Outcome("failed", task["id"], code=error["code"], message=said)
-        urls = [item["url"] for output in task["output"] for item in output["content"]]
+        urls = [item["url"] for output in task.get("output", ()) for item in output["content"]]
         return Outcome("completed", task["id"], urls, cost=task["usage"]["cost"])
 
     def rejected(self, answer: httpx.Response) -> Outcome:
@@ -160,9 +160,13 @@ class Reference(Policy):
         try:
             outcome = self.carried_out(intent)
         except Cancelled:
-            outcome = Outcome("cancelled")
+            outcome = self.called_off()
         self.kit.emit(outcome)
         return outcome
+
+    def called_off(self) -> Outcome:
+        """What to do and to tell once the user has cancelled."""
+        return Outcome("cancelled")
 
     def carried_out(self, intent: Intent) -> Outcome:
         """The same. Raises Cancelled."""

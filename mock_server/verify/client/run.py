@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.reporting import with_reporter
 
+from mock_server.answers import result
 from mock_server.clock import stopwatch
 from mock_server.conduct.properties import Fault, Thresholds, Verdict
 from mock_server.conduct.wire import Observer
 from mock_server.endpoint import Endpoint
 from mock_server.endpoints import discover
 from mock_server.scenarios.reading import read_value
-from mock_server.service import result
 from mock_server.task import Task
 from mock_server.verify.client.drawing import backend
 from mock_server.verify.client.judge import Played, Ran, judge
@@ -230,6 +230,7 @@ class Harness:
         return {
             "urls": urls,
             "cost": made["usage"]["cost"],
+            "code": failure.code if failure is not None else None,
             "message": failure.message if failure is not None else None,
         }
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from mock_server.contract import Judge, wrapped_body
 from mock_server.endpoint import Endpoint
 from mock_server.errors import TaskRejected
+from mock_server.queue_words import ERROR_TYPES
 from mock_server.resources import resource
 from mock_server.verify.client.kit import Intent
 
-Expected = Literal["completed", "failed", "rejected", "never"]
+#: How a task is to end: ``empty`` is completed without a video, ``cancelled`` by somebody else than the client's user.
+Expected = Literal["completed", "empty", "failed", "cancelled", "rejected", "never"]
 DEADLINE = 900.0
 #: Of longer texts only so much is shown.
 LONG = 120
@@ -28,7 +30,10 @@ URLS = ("https://pictures.example.com/a.jpg", "https://pictures.example.com/b%20
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One run: the intent, what is to come of it, with which code, and the scenario that makes it so."""
+    """One run: the intent, what is to come of it, with which code, and the scenario that makes it so. The scenario says
+    how the task goes over both protocols; a client speaks one of them. ``cancelled_elsewhere_after`` is when somebody
+    else cancels the task, in seconds.
+    """
 
     intent: Intent
     expected: Expected
@@ -39,6 +44,7 @@ class Script:
     forge_after: float | None = None
     forgery: str = "guessed"
     rotating: bool = False
+    cancelled_elsewhere_after: float | None = None
 
     def intent_for(self, *, receives: bool) -> Intent:
         """What a client is asked for: no callbacks of one that takes none."""
@@ -70,6 +76,8 @@ class Script:
             lines.append(
                 f"forgery   somebody posts a forged success after {self.forge_after:g} s, {_FORGERIES[self.forgery]}"
             )
+        if self.cancelled_elsewhere_after is not None:
+            lines.append(f"elsewhere somebody else cancels the task after {self.cancelled_elsewhere_after:g} s")
         if self.cancel_after is not None:
             lines.append(f"cancel    the user cancels after {self.cancel_after:g} s")
         return [*lines, f"to come   {self.expected}{f' with {self.code}' if self.code is not None else ''}"]
@@ -204,6 +212,7 @@ _MEDIA_FAULTS = _one_of(
 )
 #: What may befall every poll of a task that never ends.
 _OUTAGES = _one_of(None, None, {"fault": "error", "status": 500}, {"fault": "reset"})
+_UP_TO_ONE = _one_of(0, 0, 0, 1)
 _UP_TO_TWO = _one_of(0, 0, 1, 2)
 _UP_TO_THREE = _one_of(0, 1, 2, 3)
 _AFTER = _one_of(0, 1, 2, 3)
@@ -238,7 +247,27 @@ _ODDITIES = _one_of(
     {"status_word": "postprocessing"},
     {"status_word": "pending", "fields": {"eta_seconds": 3}},
 )
-_ENDS = _one_of(*[1] * 5, 2, 3, "failed", "failed", "failed", "rejected", "rejected", "never")
+_ENDS = _one_of(
+    *[1] * 5,
+    *(2, 3, "empty", "missing"),
+    *("failed", "failed", "failed", "cancelled", "cancelled"),
+    *("rejected", "rejected", "never"),
+)
+#: What only a client of the queue protocol sees.
+_ON_QUEUE = _one_of(
+    {},
+    {},
+    {},
+    {"queue_form": "older"},
+    {"queue_form": "older"},
+    {"queue_urls": "other_host"},
+    {"queue_form": "older", "queue_urls": "other_host"},
+    {"queue_result_after": 12},
+    {"queue_result_after": 50},
+    {"queue_result_after": 20, "queue_form": "older"},
+)
+_ERROR_TYPES = _one_of(None, None, *ERROR_TYPES)
+_ELSEWHERE = _one_of(8.0, 40.0, 130.0)
 _REASONS = _one_of("", "", "The prompt was refused: „Äpfel“")
 _DEADLINES = _one_of(*SHORT_DEADLINES)
 
@@ -276,18 +305,19 @@ def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> Script:
         forge_after,
         forgery,
         rotating,
+        draw(_ELSEWHERE) if expected == "cancelled" else None,
     )
 
 
 def _on_polls(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """What happens to some of the polls."""
+    """What happens to some of the polls, and to the fetching of the result."""
     faults: list[dict[str, Any]] = []
     skip = 0
     for _ in range(draw(_UP_TO_THREE)):
         skip += draw(_AFTER)
         faults.append({**draw(_CALL_FAULTS), "on": "poll", "skip": skip, "times": 1})
         skip += 1
-    return faults
+    return faults + [{**draw(_CALL_FAULTS), "on": "result", "times": 1} for _ in range(draw(_UP_TO_ONE))]
 
 
 def _scenario(task: Mapping[str, Any], faults: Sequence[Any]) -> dict[str, Any]:
@@ -296,12 +326,15 @@ def _scenario(task: Mapping[str, Any], faults: Sequence[Any]) -> dict[str, Any]:
 
 def _course(draw: st.DrawFn, endpoint: Endpoint, end: Any) -> tuple[Expected, str | None, dict[str, Any]]:
     """How the task goes, and how it ends."""
-    task: dict[str, Any] = {"queued": draw(_QUEUED), "running": draw(_RUNNING), **draw(_ODDITIES)}
-    if end == "never":
-        return "never", None, {**task, "hold": 0}
+    task: dict[str, Any] = {"queued": draw(_QUEUED), "running": draw(_RUNNING), **draw(_ODDITIES), **draw(_ON_QUEUE)}
+    if end in {"never", "cancelled"}:
+        return end, None, {**task, "hold": 0}
     if end == "failed":
-        code, said = draw(_CODES[endpoint.model]), draw(_REASONS)
-        return "failed", code, {**task, "fail": code, **({"message": said} if said else {})}
+        code, said, kind = draw(_CODES[endpoint.model]), draw(_REASONS), draw(_ERROR_TYPES)
+        why = {"fail": code, "message": said, "error_type": kind}
+        return "failed", code, {**task, **{name: value for name, value in why.items() if value}}
+    if end in {"empty", "missing"}:
+        return "empty", None, {**task, "output": end}
     return "completed", None, task if end == 1 else {**task, "output": end}
 
 

@@ -87,6 +87,10 @@ def _got(call: Seen) -> str:
     error = call.told.get("error")
     if isinstance(error, dict):
         parts.append(f"code {error.get('code')!r}")
+    elif error:
+        provider = call.told.get("provider_error")
+        parts.append(f"with an error, {call.told.get('error_type')}")
+        parts += [f"code {provider.get('code')!r}"] if isinstance(provider, dict) else []
     asked = call.answer_headers.get("retry-after")
     if asked is not None:
         parts.append(f"Retry-After: {asked}")

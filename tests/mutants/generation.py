@@ -1,8 +1,6 @@
-"""The table of servers that are broken on purpose, and which check has to catch each."""
+"""Broken servers: what bodies they accept, how they answer on the generation side, and how they call back."""
 
 from __future__ import annotations
-
-import dataclasses
 
 from mock_server.endpoints import discover
 from mock_server.errors import Mistake
@@ -23,21 +21,22 @@ from tests.broken import (
     Unsigned,
     answers,
     bound,
+    closed_within,
     codes,
     content,
     dropping,
     limits,
+    listed,
     mistake,
     on,
+    renamed,
+    rules_told,
     setting,
     when,
     without_parameter,
     without_rule,
 )
-
-V1_5, MULTI, T2V, V3, MASTER = (
-    "kirin_v1_5_i2v", "kirin_v1_6_multi_i2v", "kirin_v1_t2v", "kirin_v3_i2v", "kirin_v2_master_i2v"
-)  # fmt: skip
+from tests.mutants.models import MASTER, MULTI, T2V, V1_5, V3
 
 RULE, PAST, WITHIN = "refuses what breaks a rule", "refuses past each bound", "accepts up to each bound"
 PICTURE, NO_PICTURE = "accepts pictures up to each limit", "refuses pictures past each limit"
@@ -47,8 +46,9 @@ KEY, ODD = "wants a key", "answers odd calls"
 FITS, MONEY = "answers fit the contract", "charges as shown"
 
 
+LISTS, TELLS, PAGES, LOGIN = "lists its models", "tells its rules", "has pages", "logs in"
+LIST, CONTRACT, PAGE = "/api/v1/skill/models", "/skill/model-contracts/", "/models/skill/kirin"
 POLL, SUBMIT = "/task/", "/model/v1/generation"
-STATUS, RESPONSE, CANCELLING, QUEUE = "/status", "/response", "/cancel", "/queue/"
 MIB = 1024 * 1024
 
 MUTANTS = [
@@ -103,11 +103,15 @@ MUTANTS = [
     Mutant("adds a size", T2V, FITS, content(size=1)),
     Mutant("says image", MASTER, FITS, content(type="image")),
     Mutant("has a duration in words", V3, FITS, content(duration="five")),
-    Mutant("has a number on the queue", V3, FITS, lambda e: dataclasses.replace(e, queue_content=lambda item: item)),
     Mutant("has no metadata", T2V, FITS, edit=on(SUBMIT, dropping("metadata"))),
     Mutant("says created_at in words", T2V, FITS, edit=on(POLL, setting(created_at="now"))),
     Mutant("adds a field", MASTER, FITS, edit=on(POLL, setting(surprise=1))),
-    Mutant("has progress in percent", MULTI, FITS, edit=on(POLL, lambda v: {**v, "progress": v["progress"] * 100})),
+    Mutant(
+        "has progress in percent",
+        MULTI,
+        FITS,
+        edit=on(POLL, when("in_progress", lambda v: {**v, "progress": v["progress"] * 100})),
+    ),
     Mutant("has an error when completed", V3, FITS, edit=on(POLL, when("completed", setting(error={})))),
     Mutant("shows output before the end", T2V, FITS, edit=on(POLL, when("in_progress", setting(output=[])))),
     Mutant("leaves usage out", V1_5, FITS, edit=on(POLL, when("completed", dropping("usage")))),
@@ -127,18 +131,6 @@ MUTANTS = [
         edit=lambda m, p, s, v: (s, {**v, "progress": 0.5} if p == SUBMIT and s == 200 else v),
     ),
     Mutant(
-        "has another progress on the queue", V3, LIFE, edit=on(STATUS, lambda v: {**v, "progress": v["progress"] / 2})
-    ),
-    Mutant("is always queued there", V1_5, LIFE, edit=on(STATUS, when("in_progress", setting(status="completed")))),
-    Mutant(
-        "has another result there",
-        MULTI,
-        LIFE,
-        edit=on(RESPONSE, when("completed", setting(usage={"cost": "7", "discount": 1}))),
-    ),
-    Mutant("answers early", T2V, LIFE, edit=answers(RESPONSE, 409, 404)),
-    Mutant("has another id there", MASTER, LIFE, edit=on(RESPONSE, setting(request_id="other"))),
-    Mutant(
         "fails with another code",
         V3,
         FAILS,
@@ -146,15 +138,9 @@ MUTANTS = [
     ),
     Mutant("has output when failed", T2V, FAILS, edit=on(POLL, when("failed", setting(output=[])))),
     Mutant("fails without an error", MULTI, FAILS, edit=on(POLL, when("failed", dropping("error")))),
-    Mutant("cancels and says failed", T2V, CANCEL, edit=on(CANCELLING, setting(status="failed"))),
-    Mutant("cancels twice", V3, CANCEL, edit=answers(CANCELLING, 409, 200)),
-    Mutant(
-        "shows cancelled as completed", MASTER, CANCEL, edit=on(STATUS, when("cancelled", setting(status="completed")))
-    ),
     Mutant("cancels and still runs", V1_5, CANCEL, edit=on(POLL, when("failed", setting(status="in_progress")))),
     Mutant("takes an external id twice", T2V, UNIQUE, edit=answers(SUBMIT, 409, 200)),
     Mutant("shows tasks to everybody", T2V, USERS, edit=answers(POLL, 404, 200)),
-    Mutant("cancels tasks of others", V1_5, USERS, edit=answers(CANCELLING, 404, 200)),
     Mutant("wants no key", MASTER, KEY, edit=answers(SUBMIT, 401, 200)),
     Mutant("forbids what is unauthenticated", T2V, KEY, edit=answers(SUBMIT, 401, 403)),
     Mutant("breaks at bad JSON", "gateway", ODD, edit=answers(SUBMIT, 400, 500)),
@@ -172,6 +158,24 @@ MUTANTS = [
         MONEY,
         edit=on("/balance", lambda v: {**v, "data": {**v["data"], "available_balance": "1.00"}}),
     ),
+    Mutant("writes modalities small", T2V, LISTS, edit=on(LIST, listed(input_modalities=["text"]))),
+    Mutant("says no subtype", V3, LISTS, edit=on(LIST, listed(model_subtype="video"))),
+    Mutant(
+        "does not know the names that clients show",
+        MASTER,
+        LISTS,
+        edit=on(LIST, lambda v: {**v, "data": {**v["data"], "models": [], "total": 0}}),
+    ),
+    Mutant("gives no page of 500", MULTI, LISTS, edit=answers(LIST, 200, 400)),
+    Mutant("closes what is inside", T2V, TELLS, edit=on(CONTRACT, closed_within("camera_control"))),
+    Mutant(
+        "has words of its own for rules", V1_5, TELLS, edit=on(CONTRACT, rules_told(renamed("at_least_one", "any")))
+    ),
+    Mutant("requires always", V3, TELLS, edit=on(CONTRACT, rules_told(dropping("when")))),
+    Mutant("has no pages", MULTI, PAGES, edit=answers(PAGE, 200, 404)),
+    Mutant("takes the search for a model", V1_5, PAGES, edit=answers("/models/skill/search", 200, 404)),
+    Mutant("logs nobody in", "gateway", LOGIN, edit=on("/cli/token", setting(data={"status": "expired"}))),
+    Mutant("does not know who it logged in", "gateway", LOGIN, edit=answers("/auth/me", 200, 401)),
     Mutant("does not sign", V3, CALLS, courier=Unsigned),
     Mutant("signs otherwise", V1_5, CALLS, courier=SignedOtherwise),
     Mutant("tells another story", T2V, CALLS, courier=OtherBody),
