@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
-GOOD_CLIENTS := light:Light reference:Reference asynchronous:Asynchronous queued:Queued
+GOOD_CLIENTS := Light Reference Asynchronous Queued LightQueued
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo serve test test-all verify mutants soak clients test-clients lint lint-contract bench bench-video contact-sheet contract lock clean
@@ -28,16 +28,16 @@ verify: .venv/dev
 
 # What takes long: every broken server must be caught; other seeds and depths, and all good clients, must be clean.
 mutants: .venv/dev
-	KIRIN_MOCK_SOAK=1 $(BIN)/python -m pytest tests/test_verify.py -v -k broken
+	KIRIN_MOCK_SOAK=1 $(BIN)/python -m pytest tests/verify/test_verify.py -v -k broken
 
 soak: mutants
 	for seed in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/kirin-mock verify server --seed $$seed | tail -2 || exit 1; done
 	$(BIN)/kirin-mock verify server --depth deep | tail -2
 	for client in $(GOOD_CLIENTS); do for seed in 0 1; do echo $$client; \
-	  $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed mock_server.verify.client.$$client | tail -1 || exit 1; \
+	  $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed kirin_mock.reference_clients:$$client | tail -1 || exit 1; \
 	done; done
 	for protocol in "" --queue; do for seed in 0 1; do $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed -- \
-	  $(BIN)/python -m mock_server.adapters.node $$protocol | tail -1 || exit 1; done; done
+	  $(BIN)/python -m kirin_mock.adapters.node $$protocol | tail -1 || exit 1; done; done
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
@@ -89,7 +89,7 @@ bench-video: .venv/dev
 
 # One picture of everything that videos show: contact-sheet.jpg.
 contact-sheet: .venv/dev
-	$(BIN)/python -m tests.contact_sheet
+	$(BIN)/python -m tests.support.contact_sheet
 
 contract: .venv/run
 	$(BIN)/kirin-mock contract

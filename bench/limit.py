@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mock_server.contract import component_name, components
-from mock_server.endpoints import discover
+from mock_server.contract.judge import component_name, components
+from mock_server.models import discover
 
 ENDPOINT = discover()["kirin_v1_t2v"]
 VALIDATOR = jsonschema_rs.Draft202012Validator(

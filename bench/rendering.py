@@ -22,14 +22,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import httpx
 from run import BODY, HEADERS, serving
+from tests.media.test_studio import TELLS_ITS_MEMORY
 
 from mock_server import MockServer
 from mock_server.media.clip import Clip
 from mock_server.media.frames import frame_of
 from mock_server.media.render import _encode, all_frames, render
 from mock_server.media.tiny import tiny
-from tests.clips import ROWS, planned
-from tests.test_studio import TELLS_ITS_MEMORY
+from tests.support.clips import ROWS, planned
 
 MEASURED = (
     "title card",

@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mock_server.callback import secret_key
-from mock_server.clock import MANUAL, Pace
-from mock_server.course import Profile
-from mock_server.errors import UsageError
-from mock_server.interception.hosts import host_name
-from mock_server.limits import RateLimit
-from mock_server.queue_words import QueueForm
-from mock_server.wording import nearest
+from mock_server.contract.messages import nearest
+from mock_server.core.clock import MANUAL, Pace
+from mock_server.core.errors import UsageError
+from mock_server.core.interception.hosts import host_name
+from mock_server.core.queue_words import QueueForm
+from mock_server.lifecycle.plan import Profile
+from mock_server.platform.courier import secret_key
+from mock_server.platform.limits import RateLimit
 
 ENVIRONMENT_PREFIX = "KIRIN_MOCK_"
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from mock_server import MockServer
-from mock_server.resources import resource
-from tests.receiver import Receiver
-from tests.values import Values
+from mock_server.core.resources import resource
+from tests.support.receiver import Receiver
+from tests.support.values import Values
 
 
 class _Quiet(SimpleHTTPRequestHandler):

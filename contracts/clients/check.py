@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from mock_server import MockServer
-from mock_server.contract import documented_body
-from mock_server.endpoints import discover
+from mock_server.contract.judge import documented_body
+from mock_server.models import discover
 
 HERE = Path(__file__).resolve().parent
 CONTRACT = str(HERE.parent / "openapi.json")

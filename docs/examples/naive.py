@@ -2,7 +2,7 @@
 
 import httpx
 
-from mock_server.verify.client.kit import Outcome
+from kirin_mock import Outcome
 
 
 class Naive:

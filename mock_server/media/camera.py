@@ -17,7 +17,7 @@ STEP, SWEEP, ROLL, VIEW = 0.02, 0.03, 2.0, 0.045
 
 
 @dataclass(frozen=True, slots=True)
-class Pose:
+class CameraTransform:
     """Where the camera is, and how much it sees."""
 
     x: float = 0.0
@@ -25,9 +25,9 @@ class Pose:
     turn: float = 0.0
     view: float = 1.0
 
-    def towards(self, other: Pose, part: float) -> Pose:
+    def towards(self, other: CameraTransform, part: float) -> CameraTransform:
         """Part of the way to another pose; the view changes by the same factor in equal parts."""
-        return Pose(
+        return CameraTransform(
             self.x + (other.x - self.x) * part,
             self.y + (other.y - self.y) * part,
             self.turn + (other.turn - self.turn) * part,
@@ -35,32 +35,32 @@ class Pose:
         )
 
 
-REST = Pose()
-Way = tuple[Pose, ...]
+REST = CameraTransform()
+CameraPath = tuple[CameraTransform, ...]
 
 #: The moves that have a name, through which poses they go.
-NAMED: dict[str, Way] = {
-    "down_back": (REST, Pose(y=-0.1, view=1.35)),
-    "forward_up": (REST, Pose(y=0.1, view=0.7)),
-    "right_turn_forward": (REST, Pose(x=0.2), Pose(x=0.2, view=0.7)),
-    "left_turn_forward": (REST, Pose(x=-0.2), Pose(x=-0.2, view=0.7)),
+NAMED: dict[str, CameraPath] = {
+    "down_back": (REST, CameraTransform(y=-0.1, view=1.35)),
+    "forward_up": (REST, CameraTransform(y=0.1, view=0.7)),
+    "right_turn_forward": (REST, CameraTransform(x=0.2), CameraTransform(x=0.2, view=0.7)),
+    "left_turn_forward": (REST, CameraTransform(x=-0.2), CameraTransform(x=-0.2, view=0.7)),
 }
 
 
-def simple(axis: str, value: float) -> Way:
+def simple(axis: str, value: float) -> CameraPath:
     """The way of one axis of a simple camera control."""
     ends = {
-        "horizontal": Pose(x=STEP * value),
-        "vertical": Pose(y=STEP * value),
-        "pan": Pose(x=SWEEP * value),
-        "tilt": Pose(y=SWEEP * value),
-        "roll": Pose(turn=ROLL * value),
-        "zoom": Pose(view=math.exp(VIEW * value)),
+        "horizontal": CameraTransform(x=STEP * value),
+        "vertical": CameraTransform(y=STEP * value),
+        "pan": CameraTransform(x=SWEEP * value),
+        "tilt": CameraTransform(y=SWEEP * value),
+        "roll": CameraTransform(turn=ROLL * value),
+        "zoom": CameraTransform(view=math.exp(VIEW * value)),
     }
     return REST, ends[axis]
 
 
-def way_of(control: Mapping[str, Any]) -> tuple[Way, str]:
+def way_of(control: Mapping[str, Any]) -> tuple[CameraPath, str]:
     """The way of a ``camera_control``, and its name for people."""
     kind = control.get("type", "simple")
     if kind in NAMED:
@@ -70,13 +70,13 @@ def way_of(control: Mapping[str, Any]) -> tuple[Way, str]:
     return simple(axis, value), f"{axis} {value:+g}"
 
 
-def drift(draw: int, depth: float) -> Way:
+def drift(draw: int, depth: float) -> CameraPath:
     """The gentle move where none is asked for: closing in, towards one of the corners."""
     aside = depth * 0.4
-    return REST, Pose((aside, -aside)[draw & 1], (aside, -aside)[draw >> 1 & 1], view=1 - depth)
+    return REST, CameraTransform((aside, -aside)[draw & 1], (aside, -aside)[draw >> 1 & 1], view=1 - depth)
 
 
-def pose(way: Way, part: float) -> Pose:
+def pose(way: CameraPath, part: float) -> CameraTransform:
     """Where the camera is after ``part`` of its way, from 0 to 1; it starts and stops softly at each pose."""
     legs = len(way) - 1
     leg = min(int(part * legs), legs - 1)
@@ -84,7 +84,7 @@ def pose(way: Way, part: float) -> Pose:
     return way[leg].towards(way[leg + 1], along * along * (3 - 2 * along))
 
 
-def reach(way: Way, aspect: float) -> tuple[float, float]:
+def reach(way: CameraPath, aspect: float) -> tuple[float, float]:
     """How far beyond the frame it ever sees, to each side: in widths, and in heights. ``aspect`` is width by height."""
     sides, ups = 0.0, 0.0
     for place in range(33):

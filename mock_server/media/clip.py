@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Any
 
-from mock_server.endpoint import ClipFormat, Endpoint
-from mock_server.images import Picture, is_url
-from mock_server.media.camera import REST, Way, drift, way_of
-from mock_server.rules import Json
-from mock_server.task import Task
-from mock_server.version import __version__
+from mock_server.contract.endpoint import ClipFormat, Endpoint
+from mock_server.contract.rules import Json
+from mock_server.core.images import Picture, is_url
+from mock_server.core.version import __version__
+from mock_server.media.camera import REST, CameraPath, drift, way_of
+from mock_server.platform.task import Task
 
 #: Of a shot that ends on another picture than it starts on: the part after which the one gives way to the other.
 DISSOLVE = (0.3, 0.7)
@@ -23,7 +23,7 @@ FAR_OUT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class StaticFrame:
     """What a shot looks at: one picture that fills the frame, several ``together``, or a card with words if none."""
 
     pictures: tuple[Picture, ...] = ()
@@ -32,7 +32,7 @@ class Still:
 
 
 @dataclass(frozen=True, slots=True)
-class Stroke:
+class BrushStroke:
     """What a motion brush moves: where ``mask`` is bright, along ``points``, in its pixels from the bottom left."""
 
     mask: Picture
@@ -47,11 +47,11 @@ class Shot:
     """
 
     frames: int
-    starts: Still
-    way: Way
-    ends: Still | None = None
-    end_way: Way = (REST, REST)
-    strokes: tuple[Stroke, ...] = ()
+    starts: StaticFrame
+    way: CameraPath
+    ends: StaticFrame | None = None
+    end_way: CameraPath = (REST, REST)
+    strokes: tuple[BrushStroke, ...] = ()
     kept: Picture | None = None
     words: str = ""
     badge: str = ""
@@ -149,19 +149,19 @@ class _Plan:
             shot = replace(shot, way=way_of(control)[0])
         return self._brushed(shot)
 
-    def _start(self) -> Still:
+    def _start(self) -> StaticFrame:
         form = self.form
         if form.together:
             pictures = tuple(self.pictures[path] for path in form.together if path in self.pictures)
-            return Still(pictures, together=True) if pictures else Still(words=_elsewhere(self.params))
+            return StaticFrame(pictures, together=True) if pictures else StaticFrame(words=_elsewhere(self.params))
         path = form.first or form.last
         if path is None:
-            return Still(words=form.title)
+            return StaticFrame(words=form.title)
         return self._photo(path)
 
-    def _photo(self, path: str) -> Still:
+    def _photo(self, path: str) -> StaticFrame:
         found = self.pictures.get(path)
-        return Still((found,)) if found is not None else Still(words=_elsewhere(self.params, path))
+        return StaticFrame((found,)) if found is not None else StaticFrame(words=_elsewhere(self.params, path))
 
     def _ended(self, shot: Shot, path: str, *, alone: bool) -> Shot:
         """A shot that ends on a picture, and comes to rest there."""
@@ -178,12 +178,12 @@ class _Plan:
             return shot
         return replace(shot, way=(REST, REST) if strokes else shot.way, strokes=strokes, kept=kept)
 
-    def _strokes(self, image: Picture) -> Iterator[Stroke]:
+    def _strokes(self, image: Picture) -> Iterator[BrushStroke]:
         for place, stroke in enumerate(self.params.get("dynamic_masks") or ()):
             mask = self.pictures.get(f"dynamic_masks[{place}].mask")
             if mask is not None:
                 points = tuple((_within(point["x"]), _within(point["y"])) for point in stroke["trajectories"])
-                yield Stroke(mask, image, points)
+                yield BrushStroke(mask, image, points)
 
 
 def _within(place: float) -> int:

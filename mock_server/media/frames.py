@@ -11,9 +11,9 @@ import av
 from av.video.reformatter import Colorspace
 from PIL import Image
 
-from mock_server.images import Picture
-from mock_server.media.camera import Pose, Way, pose, reach
-from mock_server.media.clip import DISSOLVE, Clip, Shot, Still, Stroke
+from mock_server.core.images import Picture
+from mock_server.media.camera import CameraPath, CameraTransform, pose, reach
+from mock_server.media.clip import DISSOLVE, BrushStroke, Clip, Shot, StaticFrame
 from mock_server.media.paint import area, canvas, healed, overlay, scale_of
 
 Contents = Mapping[str, bytes]
@@ -94,13 +94,13 @@ def layer(image: Image.Image, mask: Image.Image) -> Layer | None:
 class Scene:
     """A still that a camera looks at on its way."""
 
-    def __init__(self, clip: Clip, still: Still, way: Way, contents: Contents) -> None:
+    def __init__(self, clip: Clip, still: StaticFrame, way: CameraPath, contents: Contents) -> None:
         self._size = (clip.width, clip.height)
         sides, ups = (min(beyond, _MOST_MARGIN) for beyond in reach(way, clip.width / clip.height))
         self.margin = (_even(sides * clip.width), _even(ups * clip.height))
         self._way = way
         self._finer = FINER if any(one.turn for one in way) else 1
-        self._last: tuple[Pose, Planes] | None = None
+        self._last: tuple[CameraTransform, Planes] | None = None
         self.put(canvas(clip, still, self._size, self.margin, contents))
 
     def put(self, image: Image.Image) -> None:
@@ -122,7 +122,7 @@ class Scene:
             self._last = here, Planes(*(self._seen(plane, part_of, here) for plane, part_of in self._planes))
         return self._last[1]
 
-    def _seen(self, plane: Image.Image, part: int, here: Pose) -> Image.Image:
+    def _seen(self, plane: Image.Image, part: int, here: CameraTransform) -> Image.Image:
         width, height = self._size[0] // part, self._size[1] // part
         x = self.margin[0] / part + width * (0.5 + here.x)
         y = self.margin[1] / part + height * (0.5 - here.y)
@@ -140,7 +140,7 @@ class Scene:
         return plane.resize((width, height), Image.Resampling.BILINEAR, box)
 
 
-def _turned(plane: Image.Image, size: Size, middle: tuple[float, float], here: Pose) -> Image.Image:
+def _turned(plane: Image.Image, size: Size, middle: tuple[float, float], here: CameraTransform) -> Image.Image:
     """A turned view of a plane that was enlarged beforehand: then the nearest sample is near enough, and soon found."""
     angle = math.radians(here.turn)
     across, along = math.cos(angle) * here.view * FINER, math.sin(angle) * here.view * FINER
@@ -189,7 +189,7 @@ class _Brush:
     """The strokes of a motion brush: what each has cut out of the picture, and the way it takes."""
 
     def __init__(self, clip: Clip, shot: Shot, scene: Scene, contents: Contents) -> None:
-        self._strokes: list[tuple[Layer, Stroke, float]] = []
+        self._strokes: list[tuple[Layer, BrushStroke, float]] = []
         self._kept: Layer | None = None
         size = (clip.width, clip.height)
         if not shot.strokes and shot.kept is None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from mock_server.media.clip import Clip, Shot, Still, Stroke
+from mock_server.media.clip import BrushStroke, Clip, Shot, StaticFrame
 from mock_server.media.lettering import Block, fitted, line_of
 
 Size = tuple[int, int]
@@ -52,7 +52,7 @@ def _flat(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def canvas(clip: Clip, still: Still, size: Size, margin: Size, contents: Contents) -> Image.Image:
+def canvas(clip: Clip, still: StaticFrame, size: Size, margin: Size, contents: Contents) -> Image.Image:
     """What the camera looks at: the frame of ``size`` and a margin around it, in which the picture goes on."""
     pictures = [opened(contents[one.digest], size) if one.digest in contents else None for one in still.pictures]
     seen = [picture for picture in pictures if picture is not None]
@@ -171,50 +171,50 @@ def _collage(clip: Clip, pictures: Sequence[Image.Image], size: Size, margin: Si
 
 def overlay(clip: Clip, shot: Shot) -> Image.Image:
     """What lies still on top: the caption, the words of the shot, its badge, the watermark."""
-    sheet = Image.new("RGBA", (clip.width, clip.height))
+    layer = Image.new("RGBA", (clip.width, clip.height))
     reach = min(clip.width, clip.height)
     small = max(11, round(reach / 48))
     edge = round(small * 1.1)
     bottom = float(clip.height - edge)
     for line in reversed(clip.caption):
         block = line_of(line, small, clip.width - 4 * edge)
-        bottom = _label(sheet, block, edge, bottom - block.height * 1.12)
+        bottom = _label(layer, block, edge, bottom - block.height * 1.12)
     if shot.words:
         size = max(13, round(reach / 26))
         block = fitted(" ".join(shot.words.split()), clip.width * 0.84, reach * 0.16, [size, round(size * 0.8), small])
         left, top = (clip.width - block.width) / 2, bottom - block.height - small
-        shade = Image.new("RGBA", sheet.size)
+        shade = Image.new("RGBA", layer.size)
         block.draw(shade, left, top + 1, (0, 0, 0, 255), 0.5)
         soft = shade.filter(ImageFilter.GaussianBlur(max(1.5, size / 9)))
-        sheet.alpha_composite(soft)
-        sheet.alpha_composite(soft)
-        block.draw(sheet, left, top, _WHITE, 0.5)
+        layer.alpha_composite(soft)
+        layer.alpha_composite(soft)
+        block.draw(layer, left, top, _WHITE, 0.5)
     if shot.badge:
-        _badge(sheet, shot.badge, small)
+        _badge(layer, shot.badge, small)
     if clip.watermark:
         block = line_of("kirin-mock", round(small * 1.5), clip.width)
-        block.draw(sheet, clip.width - block.width - 2 * edge, edge, (255, 255, 255, 150))
-    return sheet
+        block.draw(layer, clip.width - block.width - 2 * edge, edge, (255, 255, 255, 150))
+    return layer
 
 
-def _label(sheet: Image.Image, block: Block, left: float, top: float) -> float:
+def _label(layer: Image.Image, block: Block, left: float, top: float) -> float:
     """A line of the caption on a shade of its own; where it begins."""
     pad = block.size * 0.42
     box = (left, top, left + block.width + 2 * pad, top + block.height * 1.04)
-    ImageDraw.Draw(sheet).rounded_rectangle(box, pad * 0.8, fill=_SHADE)
-    block.draw(sheet, left + pad, top + block.size * 0.02, _SOFT)
+    ImageDraw.Draw(layer).rounded_rectangle(box, pad * 0.8, fill=_SHADE)
+    block.draw(layer, left + pad, top + block.size * 0.02, _SOFT)
     return top
 
 
-def _badge(sheet: Image.Image, text: str, small: int) -> None:
+def _badge(layer: Image.Image, text: str, small: int) -> None:
     """The place of a shot, in a ring at the top left."""
     radius = small * 1.7
     middle = radius + small * 1.3
-    draw = ImageDraw.Draw(sheet)
+    draw = ImageDraw.Draw(layer)
     box = (middle - radius, middle - radius, middle + radius, middle + radius)
     draw.ellipse(box, fill=_SHADE, outline=_WHITE, width=max(2, small // 8))
     block = line_of(text, round(small * 1.5), radius * 2.4)
-    block.draw(sheet, middle - block.width / 2, middle - block.size * 0.66, _WHITE)
+    block.draw(layer, middle - block.width / 2, middle - block.size * 0.66, _WHITE)
 
 
 def area(mask: bytes, size: Size) -> Image.Image:
@@ -247,6 +247,6 @@ def healed(image: Image.Image, gone: Image.Image) -> Image.Image:
     return Image.composite(filled, image, wide.filter(ImageFilter.GaussianBlur(2)))
 
 
-def scale_of(stroke: Stroke, size: Size) -> float:
+def scale_of(stroke: BrushStroke, size: Size) -> float:
     """How many pixels of the frame one of the image is."""
     return max(size[0] / stroke.image.width, size[1] / stroke.image.height)

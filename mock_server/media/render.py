@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from mock_server.errors import MissingExtra
+from mock_server.core.errors import MissingExtra
 from mock_server.media.clip import Clip
 
 try:

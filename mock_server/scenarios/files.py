@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mock_server.clock import rest
-from mock_server.errors import ScenarioMistake
-from mock_server.scenarios.book import Book
+from mock_server.core.clock import rest
+from mock_server.core.errors import ScenarioMistake
 from mock_server.scenarios.model import Scenario
 from mock_server.scenarios.reading import Placed, read_placed
+from mock_server.scenarios.registry import ScenarioRegistry
 
 try:
     import fcntl
@@ -28,9 +28,9 @@ Signature = tuple[tuple[str, int, int, int], ...]
 class ScenarioFiles:
     """A file of scenarios, or a folder of them, and what they said when they were last right."""
 
-    def __init__(self, path: Path, book: Book, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, registry: ScenarioRegistry, tell: Callable[[str], None]) -> None:
         self.path = path
-        self._book = book
+        self._registry = registry
         self._tell = tell
         self._loaded: Signature = ()
         #: Called with the names of those that have changed.
@@ -49,14 +49,14 @@ class ScenarioFiles:
         """Read them now; how many scenarios there are. Raises ScenarioMistake, and then what was there stays."""
         signature = self._signature()
         self._loaded = signature
-        before = {scenario.name: scenario for scenario in self._book.from_files}
+        before = {scenario.name: scenario for scenario in self._registry.from_files}
         try:
             scenarios = read_files(self.path)
-            self._book.replace_files(scenarios)
+            self._registry.replace_files(scenarios)
         except ScenarioMistake as mistake:
             self.mistake = str(mistake)
             raise
-        after = {scenario.name: scenario for scenario in self._book.from_files}
+        after = {scenario.name: scenario for scenario in self._registry.from_files}
         self.on_change({name for name in {*before, *after} if before.get(name) != after.get(name)})
         self.mistake = None
         self.loads += 1
@@ -113,12 +113,12 @@ def read_files(path: Path) -> list[Scenario]:
 
 def _require_used(found: Sequence[Placed]) -> None:
     """Raise ScenarioMistake where a scenario uses one that is not there, or itself."""
-    book = Book()
-    book.replace_files([placed.scenario for placed in found if placed.scenario.use is None])
+    registry = ScenarioRegistry()
+    registry.replace_files([placed.scenario for placed in found if placed.scenario.use is None])
     known = {placed.scenario.name: placed.scenario for placed in found}
     for placed in found:
         try:
-            book.resolved(placed.scenario, None, known)
+            registry.resolved(placed.scenario, None, known)
         except ScenarioMistake as mistake:
             raise ScenarioMistake(f"{placed.use_at()}: {mistake}") from None
 

@@ -11,10 +11,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from mock_server.course import Course
-from mock_server.faults.base import chances, like
-from mock_server.faults.every import AnyFault
-from mock_server.faults.kinds import (
+from mock_server.contract.messages import shown
+from mock_server.core.queue_words import ErrorType, QueueForm
+from mock_server.lifecycle.plan import TaskPlan
+from mock_server.lifecycle.timeline import Failure
+from mock_server.scenarios.faults.base import chances, like
+from mock_server.scenarios.faults.every import AnyFault
+from mock_server.scenarios.faults.kinds import (
     CONFIG,
     CallbackFault,
     CallFault,
@@ -29,10 +32,7 @@ from mock_server.faults.kinds import (
     Whole,
     drawn,
 )
-from mock_server.queue_words import ErrorType, QueueForm
 from mock_server.scenarios.paths import parse_path
-from mock_server.timeline import Failure
-from mock_server.wording import shown
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
@@ -98,9 +98,9 @@ Conditions = Mapping[
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """Which submits a scenario is for: those for which all that is said here is true; of these, by their count in each
-    world, the ``nth``, every ``every``-th, the first ``times``, or the first (``once``). Nothing said means all.
+    tenant, the ``nth``, every ``every``-th, the first ``times``, or the first (``once``). Nothing said means all.
 
-    ``model``, ``external_task_id`` and ``world`` (the API key) take * and ?; ``prompt`` is contained in the prompt, in
+    ``model``, ``external_task_id`` and ``tenant`` (the API key) take * and ?; ``prompt`` is contained in the prompt, in
     upper or lower case; ``params`` has conditions by path, as ``camera_control.type`` or ``image_list[0].image``.
     """
 
@@ -109,7 +109,7 @@ class Match:
     params: Conditions = field(default_factory=dict)
     external_task_id: Names = ()
     prompt: Names = ()
-    world: Names = ()
+    tenant: Names = ()
     nth: Count | None = None
     every: Count | None = None
     times: Count | None = None
@@ -182,7 +182,7 @@ class Effects:
         if self.refuse is not None and (set(others) != {None} or self.progress or self.fields):
             raise ValueError("a task that is refused does nothing else; leave the rest out")
 
-    def course(self, planned: Course, failure: Failure | None, *drawn_from: object) -> Course:
+    def plan(self, planned: TaskPlan, failure: Failure | None, *drawn_from: object) -> TaskPlan:
         """How the task goes, given how it would have gone."""
         source = chances(*drawn_from)
         queued = planned.queued_for if self.queued is None else drawn(self.queued, source)
@@ -190,7 +190,7 @@ class Effects:
         fails_at = planned.fails_at if self.at is None else self.at
         if self.after is not None:
             queued, running, fails_at = min(queued, self.after), max(self.after - queued, 0.0), 1.0
-        return Course(queued, running, failure or planned.failure, fails_at, self.progress, self.hold)
+        return TaskPlan(queued, running, failure or planned.failure, fails_at, self.progress, self.hold)
 
 
 def _not_empty(value: Any) -> Any:

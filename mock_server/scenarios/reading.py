@@ -14,15 +14,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mock_server.errors import ScenarioMistake
-from mock_server.faults.every import CALL_FAULTS, CALLBACK_FAULTS
-from mock_server.faults.kinds import (
-    CallbackFault,
-    CallFault,
-)
+from mock_server.contract.messages import nearest, path_text, shown
+from mock_server.core.errors import ScenarioMistake
+from mock_server.scenarios.faults.every import CALL_FAULTS, CALLBACK_FAULTS
+from mock_server.scenarios.faults.kinds import CallbackFault, CallFault
 from mock_server.scenarios.model import Condition, Effects, Match, Scenario
 from mock_server.scenarios.yaml12 import Lines, NotYaml, Place, parsed
-from mock_server.wording import nearest, path_text, shown
 
 MAX_SCENARIOS = 10_000
 _FAULT_NAMES: dict[str, type[CallFault | CallbackFault]] = {
@@ -274,4 +271,4 @@ def _name_of(said: Mapping[str, str]) -> str:
 
 def _value(name: str, value: str) -> Any:
     """Lists are written with commas in words."""
-    return value.split(",") if name in {"on", "news", "progress"} and value != "any" else value
+    return value.split(",") if name in {"on", "events", "progress"} and value != "any" else value

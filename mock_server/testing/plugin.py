@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of ``pytest --pyargs mock_server.verify.server``."""
+    """The options of ``pytest --pyargs mock_server.verify.server.pytest_suite``."""
     group = parser.getgroup("kirin-mock")
     with contextlib.suppress(ValueError):  # another plugin may bring it, with the same meaning
         group.addoption("--base-url", dest="verify_url", help="the server to verify; by default one of our own")

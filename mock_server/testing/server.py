@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from mock_server.clock import MANUAL, REAL, Pace, pause, stopwatch
-from mock_server.errors import UsageError
-from mock_server.inbox import InboxMessage
+from mock_server.core.clock import MANUAL, REAL, Pace, pause, stopwatch
+from mock_server.core.errors import UsageError
+from mock_server.platform.inbox import InboxMessage
+from mock_server.platform.task import Delivery, Task
+from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.reading import read_text
 from mock_server.settings import Settings, of_keywords
-from mock_server.task import Delivery, Task
 from mock_server.testing.transport import OwnTransport
 from mock_server.web.app import Built, create_app
-from mock_server.web.scenes import scenario_shown
+from mock_server.web.control.scenarios import scenario_view
 from mock_server.web.serving import LiveServer, listen, url_of
-from mock_server.world import World
 
 if TYPE_CHECKING:
     from mock_server.scenarios.model import Scenario
@@ -201,9 +201,7 @@ class MockServer:
             self.run(lambda: self._post(scenarios))
         else:
             self.built.state.post_scenarios(scenarios, None)
-        self.built.service.note(
-            self.clock.now(), None, "POST", "/_mock/scenarios", list(map(scenario_shown, scenarios))
-        )
+        self.built.service.note(self.clock.now(), None, "POST", "/_mock/scenarios", list(map(scenario_view, scenarios)))
         return [scenario.name for scenario in scenarios]
 
     def inbox(self, name: str = "inbox") -> ServerInbox:
@@ -219,8 +217,8 @@ class MockServer:
 
     def deliveries(self, task_id: str) -> list[Delivery]:
         """The callbacks of a task, told and owed, with every attempt."""
-        world, task = self._found(task_id)
-        return self.run(lambda: world.store.deliveries(task.id))
+        tenant, task = self._found(task_id)
+        return self.run(lambda: tenant.store.deliveries(task.id))
 
     def complete(self, task_id: str) -> Task:
         """Complete a task now. Raises GatewayError when it has ended."""
@@ -242,14 +240,14 @@ class MockServer:
         """Let a held task go on."""
         return self._steer(task_id, "release")
 
-    def _found(self, task_id: str) -> tuple[World, Task]:
+    def _found(self, task_id: str) -> tuple[Tenant, Task]:
         return self.run(lambda: self.built.state.find(self.api_key, task_id))
 
     def _steer(self, task_id: str, action: str, code: str | None = None, message: str | None = None) -> Task:
-        world, task = self._found(task_id)
+        tenant, task = self._found(task_id)
         told = {"code": code, "message": message} if action == "fail" else {}
-        self.built.service.note(world.clock.now(), world.key, "POST", f"/_mock/tasks/{task.id}/{action}", told)
-        return self.run(lambda: self.built.service.steer(world, task, action, code, message))
+        self.built.service.note(tenant.clock.now(), tenant.key, "POST", f"/_mock/tasks/{task.id}/{action}", told)
+        return self.run(lambda: self.built.service.steer(tenant, task, action, code, message))
 
 
 class ServerClock:
@@ -259,7 +257,7 @@ class ServerClock:
         self._server = server
 
     def now(self) -> float:
-        """Virtual Unix seconds, in the world of ``api_key``."""
+        """Virtual Unix seconds, in the tenant of ``api_key``."""
         return self._server.built.state.clock_of(self._server.api_key).now()
 
     def advance(self, seconds: float) -> int:
@@ -278,7 +276,7 @@ class ServerClock:
             pause(0.001)
 
     def _sleeping(self) -> int:
-        return sum(world.clock.sleeping for world in list(self._server.built.service.worlds.values()))
+        return sum(tenant.clock.sleeping for tenant in list(self._server.built.service.tenants.values()))
 
     def manual(self) -> None:
         """Stand still until advanced."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
-from mock_server.web.http import Call
+from mock_server.web.messages import Call
 
 #: What the state of a call says that came to a host this server stands in for, whatever its own URL is.
 INTERCEPTED = "kirin.intercepted"
 
-_HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{1,5}))?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+/?", re.ASCII)
-_PAIR = re.compile(r"\s*([A-Za-z]+)\s*=\s*(?:\"([^\"]*)\"|([^;,\s]*))\s*", re.ASCII)
+#: A longer Forwarded header is not read.
+MAX_FORWARDED = 4096
 
 
 class Address:
@@ -31,17 +33,37 @@ class Address:
         scheme, prefix = call.scope["scheme"], ""
         if self._trust_proxy:
             scheme, host, prefix = _forwarded(call, scheme, host)
-        if _HOST.fullmatch(host) is None:
+        if not is_host(host):
             server = call.scope.get("server") or ("127.0.0.1", 80)
             host = f"[{server[0]}]:{server[1]}" if ":" in server[0] else f"{server[0]}:{server[1]}"
         return f"{scheme}://{host}{prefix}"
 
 
+def is_host(text: str) -> bool:
+    """Whether this is a host name or an address, with a port or without, that can stand in a URL."""
+    found = _HOST.fullmatch(text)
+    if found is None or (found[2] is not None and not 1 <= int(found[2]) <= 65535):
+        return False
+    if found[1] is None:
+        return True
+    try:
+        ipaddress.IPv6Address(found[1])
+    except ValueError:
+        return False
+    return True
+
+
+def _pairs(forwarded: str) -> dict[str, str]:
+    """The parameters of the first element of a Forwarded header, names in lower case; none of one that is too long."""
+    if len(forwarded) > MAX_FORWARDED:
+        return {}
+    parts = (part.partition("=") for part in forwarded.partition(",")[0].split(";"))
+    return {name.strip().lower(): value.strip().strip('"') for name, sign, value in parts if sign}
+
+
 def _forwarded(call: Call, scheme: str, host: str) -> tuple[str, str, str]:
     """Scheme, host and path prefix as the nearest client saw them: ``Forwarded``, else ``X-Forwarded-*``."""
-    pairs = {}
-    for found in _PAIR.finditer(_text(call, b"forwarded").partition(",")[0]):
-        pairs[found[1].lower()] = found[2] if found[2] is not None else found[3]
+    pairs = _pairs(_text(call, b"forwarded"))
     told_scheme = (pairs.get("proto") or _first(call, b"x-forwarded-proto")).lower()
     told_host = pairs.get("host") or _first(call, b"x-forwarded-host")
     port = _first(call, b"x-forwarded-port")
@@ -51,7 +73,7 @@ def _forwarded(call: Call, scheme: str, host: str) -> tuple[str, str, str]:
     prefix = _first(call, b"x-forwarded-prefix")
     return (
         told_scheme if told_scheme in {"http", "https"} else scheme,
-        told_host if told_host and _HOST.fullmatch(told_host) else host,
+        told_host if told_host and is_host(told_host) else host,
         prefix.rstrip("/") if _PREFIX.fullmatch(prefix) else "",
     )
 

@@ -19,48 +19,48 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from mock_server.blobs import Blobs
-from mock_server.callback import Courier
-from mock_server.clock import Clock
-from mock_server.endpoint import Endpoint
-from mock_server.endpoints import discover
-from mock_server.files import FILES_PATH, Files
-from mock_server.gallery import Gallery
-from mock_server.images import MIB
-from mock_server.inbox import Inboxes
-from mock_server.login import Logins
-from mock_server.media.studio import Studio
-from mock_server.outgoing import AddressPolicy, Outgoing, StandIn
-from mock_server.scenarios.book import Book
-from mock_server.service import Parts, Service
+from mock_server.contract.endpoint import Endpoint
+from mock_server.core.blobs import Blobs
+from mock_server.core.clock import Clock
+from mock_server.core.images import MIB
+from mock_server.core.outgoing import AddressPolicy, Outgoing, StandIn
+from mock_server.media.renderer import Renderer
+from mock_server.models import discover
+from mock_server.platform.courier import Courier
+from mock_server.platform.files import FILES_PATH, Files
+from mock_server.platform.image_inspection import ImageInspector
+from mock_server.platform.inbox import Inboxes
+from mock_server.platform.login import Logins
+from mock_server.platform.service import Parts, Service
+from mock_server.platform.stores.memory import MemoryStore
+from mock_server.scenarios.registry import ScenarioRegistry
 from mock_server.settings import Settings
-from mock_server.stores.memory import MemoryStore
-from mock_server.web import docs
-from mock_server.web.access import Access
 from mock_server.web.address import Address
-from mock_server.web.conformance import Conformance
-from mock_server.web.control import Control
+from mock_server.web.api import docs
+from mock_server.web.api.authentication import Access
+from mock_server.web.api.discovery import Platform
+from mock_server.web.api.generation import SUBMIT_PATH, TASK_PATH, Generation
+from mock_server.web.api.image_fetching import ImageFetcher
+from mock_server.web.api.login import DEVICE_PAGE, LoginEndpoints
+from mock_server.web.api.media import Media
+from mock_server.web.api.queue import MODEL_PATH, QUEUE_ROOTS, REQUEST_PATH, Queue
+from mock_server.web.api.submission import Submission
+from mock_server.web.control.clock_and_tasks import Control
+from mock_server.web.control.conformance import Conformance
+from mock_server.web.control.create_task import CreateTask
+from mock_server.web.control.guard import Guard, is_loopback
+from mock_server.web.control.history import History
+from mock_server.web.control.inbox import INBOX, Receiver
+from mock_server.web.control.records import TASKS, RecordViews
+from mock_server.web.control.scenarios import SCENARIOS, ScenarioEndpoints
+from mock_server.web.control.state import ControlledState
 from mock_server.web.convertors import REST
-from mock_server.web.desk import Desk, ErrorsOf, Plane, not_found
-from mock_server.web.fetching import ImageFetcher
-from mock_server.web.gateway import error_answer
-from mock_server.web.generation import SUBMIT_PATH, TASK_PATH, Generation
-from mock_server.web.guard import Guard, is_loopback
-from mock_server.web.history import History
-from mock_server.web.http import Handler
+from mock_server.web.fault_injection import FaultInjector
+from mock_server.web.gateway_errors import error_answer
 from mock_server.web.log import call_log
-from mock_server.web.login import DEVICE_PAGE, LoginEndpoints
-from mock_server.web.making import Making
-from mock_server.web.media import Media
-from mock_server.web.platform import Platform
-from mock_server.web.queue import MODEL_PATH, REQUEST_PATH, Queue
+from mock_server.web.messages import Handler
+from mock_server.web.pipeline import ErrorsOf, Pipeline, Plane, not_found
 from mock_server.web.queue_errors import queue_error_answer
-from mock_server.web.receiver import INBOX, Receiver
-from mock_server.web.records import TASKS, Records
-from mock_server.web.scenes import SCENARIOS, Scenes
-from mock_server.web.stage import Stage
-from mock_server.web.state import ControlledState
-from mock_server.web.submission import Submission
 
 if TYPE_CHECKING:
     import httpx
@@ -111,7 +111,7 @@ def create_app(
         Parts(
             endpoints=discover() if endpoints is None else endpoints,
             courier=courier,
-            gallery=Gallery(blobs),
+            inspector=ImageInspector(blobs),
             new_clock=clock.fork,
             new_store=MemoryStore,
             profile=settings.profile,
@@ -123,10 +123,10 @@ def create_app(
             usage_details=settings.usage_details,
         )
     )
-    inboxes, files, book = Inboxes(), Files(blobs), Book()
+    inboxes, files, registry = Inboxes(), Files(blobs), ScenarioRegistry()
     logins = Logins(clock, settings.seed)
-    scenario_files = _scenario_files(settings, book)
-    stage = Stage(service, book, settings.max_hold)
+    scenario_files = _scenario_files(settings, registry)
+    injector = FaultInjector(service, registry, settings.max_hold)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -144,30 +144,39 @@ def create_app(
     address = Address(settings.public_url, trust_proxy=settings.trust_proxy)
     access = Access(service, settings.api_key)
     fetcher = ImageFetcher(outgoing, files, settings.image_fetch, own_host, stand_in)
-    submission = Submission(service, stage, fetcher, address, max_body)
+    submission = Submission(service, injector, fetcher, address, max_body)
     exposed = settings.trust_proxy or settings.admin_token is not None or not is_loopback(settings.host)
     names = {settings.host, *(own_host if transport is not None else ()), *(stand_in.hosts if stand_in else ())}
     guard = Guard(settings.admin_token, names, exposed=exposed)
-    state = ControlledState(service, inboxes, files, clock, courier, book, logins)
+    state = ControlledState(service, inboxes, files, clock, courier, registry, logins)
     if scenario_files is not None:
         scenario_files.on_change = state.count_anew
-    media = make_media(service, stage, blobs, Studio(folder, settings.media_cache * MIB), settings)
+    media = make_media(service, injector, blobs, Renderer(folder, settings.media_cache * MIB), settings)
     handlers = Handlers(
-        generation=Generation(service, stage, access, submission, address),
-        queue=Queue(service, stage, access, submission, address, media.file_size, settings.queue_form),
-        platform=Platform(service, stage, access, files, address, max_body),
-        login=LoginEndpoints(logins, stage, access, address),
+        generation=Generation(service, injector, access, submission, address),
+        queue=Queue(
+            service,
+            injector,
+            access,
+            submission,
+            address,
+            media.file_size,
+            settings.queue_form,
+            tuple(sorted(stand_in.hosts)) if stand_in is not None else (),
+        ),
+        platform=Platform(service, injector, access, files, address, max_body),
+        login=LoginEndpoints(logins, injector, access, address),
         media=media,
         control=Control(state),
-        records=Records(state),
+        records=RecordViews(state),
         receiver=Receiver(state, guard),
-        scenes=Scenes(state, book, scenario_files),
+        scenario_endpoints=ScenarioEndpoints(state, registry, scenario_files),
         history=History(state, settings, scenario_files),
-        making=Making(state, stage, address),
+        create_task=CreateTask(state, injector, address),
         conformance=Conformance(state),
     )
-    desk = Desk(service, access, clock, guard, call_log(settings.log_format, log_to))
-    app = App(_routes(desk, access, handlers), lifespan)
+    pipeline = Pipeline(service, access, clock, guard, call_log(settings.log_format, log_to))
+    app = App(_routes(pipeline, access, handlers), lifespan)
     app.router.redirect_slashes = False
     if not settings.media_dir:
         weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
@@ -184,21 +193,21 @@ class Handlers:
     login: LoginEndpoints
     media: Media
     control: Control
-    records: Records
+    records: RecordViews
     receiver: Receiver
-    scenes: Scenes
+    scenario_endpoints: ScenarioEndpoints
     history: History
-    making: Making
+    create_task: CreateTask
     conformance: Conformance
 
 
-def _scenario_files(settings: Settings, book: Book) -> ScenarioFiles | None:
+def _scenario_files(settings: Settings, registry: ScenarioRegistry) -> ScenarioFiles | None:
     """The files of ``--scenarios``, read. Raises UsageError."""
     if settings.scenarios is None:
         return None
     from mock_server.scenarios.files import ScenarioFiles
 
-    files = ScenarioFiles(Path(settings.scenarios), book, logger.warning)
+    files = ScenarioFiles(Path(settings.scenarios), registry, logger.warning)
     files.load()
     return files
 
@@ -229,15 +238,15 @@ class App(Starlette):
         return await super().__call__(scope, receive, send)
 
 
-def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
+def _routes(pipeline: Pipeline, access: Access, handlers: Handlers) -> list[Route]:
     """Every path and who answers it. Those called most come first."""
-    api = partial(_route, desk, "api", error_answer)
-    queued = partial(_route, desk, "api", queue_error_answer)
-    control = partial(_route, desk, "control", error_answer)
-    opened = partial(_route, desk, "open", error_answer)
+    api = partial(_route, pipeline, "api", error_answer)
+    queued = partial(_route, pipeline, "api", queue_error_answer)
+    control = partial(_route, pipeline, "control", error_answer)
+    opened = partial(_route, pipeline, "open", error_answer)
     generation, queue, platform = handlers.generation, handlers.queue, handlers.platform
     login = handlers.login
-    steering, records, scenes = handlers.control, handlers.records, handlers.scenes
+    steering, records, scenario_endpoints = handlers.control, handlers.records, handlers.scenario_endpoints
     unknown = not_found(access)
     return [
         api(SUBMIT_PATH, POST=generation.submit),
@@ -247,7 +256,7 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
         queued(f"{REQUEST_PATH}/response", GET=queue.response),
         queued(f"{REQUEST_PATH}/cancel", PUT=queue.cancel),
         queued(f"{REQUEST_PATH}/status/stream", GET=queue.stream),
-        queued(f"{MODEL_PATH}/{REST}", **{"*": queue.nothing}),
+        *(queued(path, **{"*": queue.nothing}) for path in (f"{MODEL_PATH}/{REST}", f"{MODEL_PATH}/", *QUEUE_ROOTS)),
         api("/media/" + REST, GET=handlers.media.clip),
         api("/api/v1/skill/models", GET=platform.models),
         api("/api/v1/skill/models/{model}/spec", GET=platform.spec),
@@ -264,18 +273,20 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
         opened("/_mock/health", GET=steering.health),
         control("/_mock/clock", GET=steering.show_clock, PUT=steering.set_clock),
         control("/_mock/clock/advance", POST=steering.advance),
-        control("/_mock/tasks", GET=records.tasks, POST=handlers.making.make),
+        control("/_mock/tasks", GET=records.tasks, POST=handlers.create_task.make),
         control(TASKS + REST, GET=records.task, POST=steering.steer),
         control("/_mock/requests", GET=records.requests),
         control("/_mock/callbacks", GET=records.callbacks),
         control("/_mock/callbacks/secrets", PUT=steering.set_secrets),
         control("/_mock/callbacks/{delivery}", GET=records.callback),
         control("/_mock/callbacks/{delivery}/replay", POST=steering.replay),
-        control(SCENARIOS, GET=scenes.listed, POST=scenes.post, DELETE=scenes.remove),
-        control(f"{SCENARIOS}/explain", GET=scenes.explain),
-        control(f"{SCENARIOS}/schema", GET=scenes.schema),
-        control(f"{SCENARIOS}/reload", POST=scenes.reload),
-        control(f"{SCENARIOS}/{{name}}", GET=scenes.one, DELETE=scenes.remove),
+        control(
+            SCENARIOS, GET=scenario_endpoints.listed, POST=scenario_endpoints.post, DELETE=scenario_endpoints.remove
+        ),
+        control(f"{SCENARIOS}/explain", GET=scenario_endpoints.explain),
+        control(f"{SCENARIOS}/schema", GET=scenario_endpoints.schema),
+        control(f"{SCENARIOS}/reload", POST=scenario_endpoints.reload),
+        control(f"{SCENARIOS}/{{name}}", GET=scenario_endpoints.one, DELETE=scenario_endpoints.remove),
         control("/_mock/conformance", GET=handlers.conformance.show),
         control("/_mock/history", GET=handlers.history.show),
         control("/_mock/account", GET=records.accounts, PUT=steering.set_balance),
@@ -290,5 +301,5 @@ def _routes(desk: Desk, access: Access, handlers: Handlers) -> list[Route]:
     ]
 
 
-def _route(desk: Desk, plane: Plane, errors: ErrorsOf, path: str, /, **handlers: Handler) -> Route:
-    return Route(path, desk.serve(plane, handlers, errors))
+def _route(pipeline: Pipeline, plane: Plane, errors: ErrorsOf, path: str, /, **handlers: Handler) -> Route:
+    return Route(path, pipeline.serve(plane, handlers, errors))

@@ -9,8 +9,8 @@ from typing import IO, Literal
 
 import orjson
 
-from mock_server.redaction import safe_text
-from mock_server.web.http import Answer, Call
+from mock_server.core.redaction import safe_text
+from mock_server.web.messages import Answer, Call
 
 Log = Callable[[Call, Answer], None]
 

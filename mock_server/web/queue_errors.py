@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from mock_server.endpoint import Endpoint
-from mock_server.errors import GatewayError, Trouble
-from mock_server.web.gateway import TABLE, log_internal
-from mock_server.web.http import Answer, json_answer
+from mock_server.contract.endpoint import Endpoint
+from mock_server.core.errors import GatewayError, Trouble
+from mock_server.web.gateway_errors import TABLE, log_internal
+from mock_server.web.messages import Answer, json_answer
 
 #: What every call without a good key is told.
 NO_KEY = "Authorization Bearer or Key token is required"

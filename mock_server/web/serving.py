@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
-from mock_server.errors import UsageError
+from mock_server.core.errors import UsageError
 from mock_server.settings import Settings
 from mock_server.web.app import Built
-from mock_server.web.guard import is_loopback
+from mock_server.web.control.guard import is_loopback
 
 if TYPE_CHECKING:
-    from mock_server.web.intercept import Interceptor
+    from mock_server.web.interception.listener import Interceptor
 
 GRACE = 2
 
@@ -99,8 +99,8 @@ class LiveServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; who sleeps by the clock is let go first."""
-        for world in self._built.service.worlds.values():
-            world.clock.rouse()
+        for tenant in self._built.service.tenants.values():
+            tenant.clock.rouse()
         if self._interceptor is not None:
             self._interceptor.stop()
         await super().shutdown(sockets)

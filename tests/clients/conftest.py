@@ -46,9 +46,9 @@ def standing(_standing_server):
 @pytest.fixture
 def wire(kirin, http):
     """The way from the SDK to the server, by the SDK's own option ``fetch=``."""
-    from wiring import Wire
+    from wiring import Connection
 
-    return Wire(kirin, http)
+    return Connection(kirin, http)
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def client(wire):
 @pytest.fixture
 def standing_wire(standing, http):
     """The same way to the server whose clock stands still."""
-    from wiring import Wire
+    from wiring import Connection
 
-    return Wire(standing, http)
+    return Connection(standing, http)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from mock_server import MockServer
-from mock_server.hosts import PLATFORM_HOSTS
+from mock_server.core.hosts import PLATFORM_HOSTS
 
 KEY = "sk-test"
 V15, T2V, MULTI, V3, MASTER = MODELS = (
@@ -44,7 +44,7 @@ class Call:
 
 
 @dataclass
-class Wire:
+class Connection:
     """An SDK's ``fetch=``: each call goes to the server under test, whatever host the SDK has compiled in.
 
     ``before`` is called before each call with the calls so far; ``change`` is given each answer, and what it returns

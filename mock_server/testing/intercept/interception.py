@@ -14,14 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from mock_server.errors import UsageError
-from mock_server.hosts import PLATFORM_HOSTS
-from mock_server.outgoing import Outgoing, literal_address
+from mock_server.core.errors import UsageError
+from mock_server.core.hosts import PLATFORM_HOSTS
+from mock_server.core.outgoing import Outgoing, literal_address
 from mock_server.testing.intercept.claims import NotCovered, claim, unclaim
 from mock_server.testing.intercept.loop_end import LoopEnd
 from mock_server.testing.intercept.pipe import Pipe
 from mock_server.web.address import INTERCEPTED
-from mock_server.web.guard import is_loopback
+from mock_server.web.control.guard import is_loopback
 
 if TYPE_CHECKING:
     from mock_server.testing.server import MockServer

@@ -11,21 +11,21 @@ from typing import Any
 
 import orjson
 
-from mock_server.conduct.command import require_writable, write
-from mock_server.conduct.profiles import profile_of
-from mock_server.conduct.properties import Thresholds
-from mock_server.conduct.sheet import Row, Sheet, badge, html, junit, printable, text
-from mock_server.endpoints import discover
-from mock_server.errors import UsageError
-from mock_server.redaction import safe_text
-from mock_server.serve import require_folder
+from mock_server.conformance.command import require_writable, write
+from mock_server.conformance.profiles import profile_of
+from mock_server.conformance.properties import Thresholds
+from mock_server.conformance.scorecard import Row, Scorecard, badge, html, junit, printable, text
+from mock_server.core.errors import UsageError
+from mock_server.core.folders import require_folder
+from mock_server.core.redaction import safe_text
+from mock_server.models import discover
 from mock_server.verify.client.external import External, Terms
 from mock_server.verify.client.findings import FOLDER, Client, Finding, keep, kept
 from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.loading import load
+from mock_server.verify.client.narrative import story
 from mock_server.verify.client.properties import ALL, EVERY
 from mock_server.verify.client.run import Broken, Harness, Report, Session, Shown
-from mock_server.verify.client.story import story
 
 #: What real time is inexact by, in real seconds.
 REAL_SLACK = 0.05
@@ -60,11 +60,11 @@ def verify_client(options: Options) -> int:
     }
     for finding in kept_as.values():
         keep(finding, options.findings)
-    sheet = sheet_of(report, {name: finding.id for name, finding in kept_as.items()}, options.findings)
-    for line in text(sheet):
+    scorecard = scorecard_of(report, {name: finding.id for name, finding in kept_as.items()}, options.findings)
+    for line in text(scorecard):
         print(line)
     for form, name in options.outputs.items():
-        write(name, _written(form, sheet, report, kept_as), f"--{form}")
+        write(name, _written(form, scorecard, report, kept_as), f"--{form}")
     return 0 if report.clean else 1
 
 
@@ -128,7 +128,7 @@ def replay_finding(finding_id: str, folder: str) -> int:
     return 1 if faults else 0
 
 
-def sheet_of(report: Report, kept_as: Mapping[str, str], folder: str) -> Sheet:
+def scorecard_of(report: Report, kept_as: Mapping[str, str], folder: str) -> Scorecard:
     """The report as a sheet."""
     rows = [
         Row(one, report.exercised[one.id], report.wrong[one.id], _told(report, one.id, kept_as, folder))
@@ -141,7 +141,7 @@ def sheet_of(report: Report, kept_as: Mapping[str, str], folder: str) -> Sheet:
         notes.append("no call ever came: does the client use kit.transport, or base_url?")
     if report.stopped is not None:
         notes.append(f"stopped: {report.stopped}")
-    return Sheet("What the client makes of the platform", rows, notes, list(_met(report)))
+    return Scorecard("What the client makes of the platform", rows, notes, list(_met(report)))
 
 
 def _told(report: Report, property_id: str, kept_as: Mapping[str, str], folder: str) -> list[list[str]]:
@@ -169,15 +169,15 @@ def _met(report: Report) -> Iterator[tuple[str, str, str, str]]:
             yield part.model, part.kind, f"{len(part.met)} of {known}", ", ".join(part.missing[:MOST_NAMED]) + more
 
 
-def _written(form: str, sheet: Sheet, report: Report, kept_as: Mapping[str, Finding]) -> bytes:
+def _written(form: str, scorecard: Scorecard, report: Report, kept_as: Mapping[str, Finding]) -> bytes:
     if form == "json":
-        return orjson.dumps(as_json(sheet, report, kept_as))
+        return orjson.dumps(as_json(scorecard, report, kept_as))
     if form == "junit":
-        return junit(sheet, "kirin-mock verify client", report.elapsed).encode()
-    return (badge(sheet) if form == "badge" else html(sheet)).encode()
+        return junit(scorecard, "kirin-mock verify client", report.elapsed).encode()
+    return (badge(scorecard) if form == "badge" else html(scorecard)).encode()
 
 
-def as_json(sheet: Sheet, report: Report, kept_as: Mapping[str, Finding]) -> dict[str, Any]:
+def as_json(scorecard: Scorecard, report: Report, kept_as: Mapping[str, Finding]) -> dict[str, Any]:
     """The report as a plain value."""
     return {
         "clean": report.clean,
@@ -194,7 +194,7 @@ def as_json(sheet: Sheet, report: Report, kept_as: Mapping[str, Finding]) -> dic
                 "says": kept_as[row.about.id].says if row.about.id in kept_as else None,
                 "story": [line for told in row.told for line in told],
             }
-            for row in sheet.rows
+            for row in scorecard.rows
         ],
         "met": [
             {"model": part.model, "kind": part.kind, "met": part.met, "missing": part.missing}

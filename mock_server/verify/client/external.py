@@ -15,15 +15,15 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from mock_server.clock import Pace, stopwatch
-from mock_server.resources import resource
-from mock_server.verify.client.door import Door
-from mock_server.verify.client.judge import Played
+from mock_server.core.clock import Pace, stopwatch
+from mock_server.core.resources import resource
+from mock_server.verify.client.http_bridge import HttpBridge
+from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.pipes import LEFT, Pipes
 from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.run import Broken
-from mock_server.verify.client.scripts import Script
+from mock_server.verify.client.scripts import ClientCase
+from mock_server.verify.client.subprocess_pipes import LEFT, SubprocessPipes
 
 PROTOCOL = 1
 #: So often a program may have to be started anew before the run is over.
@@ -63,9 +63,9 @@ class External:
         self._command = command
         self._folder = folder
         self._terms = terms
-        self._door = Door()
+        self._door = HttpBridge()
         self._valid = _validators()
-        self._pipes: Pipes | None = None
+        self._pipes: SubprocessPipes | None = None
         self._can: Mapping[str, Any] = {}
         self._number = 0
         self._failed = 0
@@ -86,9 +86,9 @@ class External:
         """What is held against the program once it has ended, by property."""
         return self._blamed
 
-    def play(self, script: Script, platform: Run) -> Played:
+    def play(self, script: ClientCase, platform: Run) -> ClientRun:
         """Run one script. Raises Broken when the program cannot be run any more."""
-        played = Played(program=True)
+        played = ClientRun(program=True)
         counted = Counted(platform, script.deadline, partial(Misbehaved, "W14"))
         if self._pipes is None:
             self._start()
@@ -108,7 +108,7 @@ class External:
             played.leak = "what it told its user"
         return played
 
-    def _give_up(self, error: Misbehaved, played: Played) -> None:
+    def _give_up(self, error: Misbehaved, played: ClientRun) -> None:
         """End a program that misbehaved, and start no other if it was one too many."""
         if self._pipes is not None:
             if not self._pipes.kill():
@@ -123,7 +123,7 @@ class External:
     def _start(self) -> None:
         """Start the program, and let it say that it is ready. Raises Broken."""
         try:
-            self._pipes = Pipes(self._command, KEY, self._folder)
+            self._pipes = SubprocessPipes(self._command, KEY, self._folder)
         except OSError as error:
             raise Broken(f"{self._command[0]} cannot be started: {error.strerror or error}") from None
         try:
@@ -195,7 +195,7 @@ class External:
         known: dict[str, Any] = message
         return known
 
-    def _running(self) -> Pipes:
+    def _running(self) -> SubprocessPipes:
         if self._pipes is None:
             raise Misbehaved("A04", "it is not running")
         return self._pipes
@@ -204,7 +204,9 @@ class External:
 class _Talk:
     """One script, told to the program."""
 
-    def __init__(self, session: External, script: Script, platform: Run, counted: Counted, played: Played) -> None:
+    def __init__(
+        self, session: External, script: ClientCase, platform: Run, counted: Counted, played: ClientRun
+    ) -> None:
         self._session = session
         self._script = script
         self._platform = platform
@@ -223,13 +225,13 @@ class _Talk:
         if self._played.receives:
             platform.listen(self._callback)
         if not session.terms.virtual:
-            platform.world.clock.set_pace(Pace(session.terms.scale))
+            platform.tenant.clock.set_pace(Pace(session.terms.scale))
         self._plan()
         wanted = asdict(script.intent_for(receives=self._played.receives))
         session.send(type="run", id=self._run, intent=wanted, deadline=script.deadline, now=platform.now())
         while self._played.outcome is None:
             self._go_on()
-        platform.world.clock.set_pace(Pace(0))
+        platform.tenant.clock.set_pace(Pace(0))
         platform.conclude()
 
     def _plan(self) -> None:

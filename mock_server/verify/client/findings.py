@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from mock_server.conduct.properties import Thresholds
-from mock_server.errors import UsageError
+from mock_server.conformance.properties import Thresholds
+from mock_server.core.errors import UsageError
 from mock_server.verify.client.properties import EVERY
-from mock_server.verify.client.scripts import Script
+from mock_server.verify.client.scripts import ClientCase
 
 FOLDER = ".kirin-mock/findings"
 #: What is meant for the id of one.
@@ -45,7 +45,7 @@ class Finding:
     client: Client
     limits: Thresholds
     seed: int
-    script: Script
+    script: ClientCase
 
     @property
     def id(self) -> str:
@@ -91,7 +91,7 @@ def kept(finding_id: str, folder: str) -> Finding:
             Client(**value["client"]),
             Thresholds(**value["limits"]),
             value["seed"],
-            Script.of_json(value["script"]),
+            ClientCase.of_json(value["script"]),
         )
     except FileNotFoundError:
         known = ", ".join(sorted(one.stem for one in Path(folder).glob("*.json"))) or "none"

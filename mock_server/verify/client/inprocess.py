@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mock_server.clock import stopwatch
-from mock_server.verify.client.door import Door
-from mock_server.verify.client.hand import Hand
-from mock_server.verify.client.judge import Played
-from mock_server.verify.client.kit import Adapter, Kit, MakeAdapter, Outcome, Unfit, checked
+from mock_server.core.clock import stopwatch
+from mock_server.verify.client.http_bridge import HttpBridge
+from mock_server.verify.client.judge import ClientRun
+from mock_server.verify.client.kit import Adapter, AdapterError, Kit, MakeAdapter, Outcome, checked
 from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.run import Broken
-from mock_server.verify.client.scripts import Script
+from mock_server.verify.client.scripts import ClientCase
+from mock_server.verify.client.worker_thread import WorkerThread
 
 _STDLIB = sysconfig.get_path("stdlib")
 
@@ -44,8 +44,8 @@ class InProcess:
     def __init__(self, make: MakeAdapter, patience: float = PATIENCE) -> None:
         self._make = make
         self._patience = patience
-        self._door: Door | None = None
-        self._hand = Hand()
+        self._door: HttpBridge | None = None
+        self._hand = WorkerThread()
         weakref.finalize(self, self._hand.let_go)
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class InProcess:
         """Nothing: it has no end of its own."""
         return {}
 
-    def play(self, script: Script, platform: Run) -> Played:
+    def play(self, script: ClientCase, platform: Run) -> ClientRun:
         """Run one script. Raises Broken when the adapter is not as it is to be."""
         counted = Counted(platform, script.deadline, Endless)
         running = _Running(self._make, script, platform, counted)
@@ -69,8 +69,8 @@ class InProcess:
             while not self._hand.ended(LOOK):
                 why = self._why_it_hangs(counted)
                 if why is not None:
-                    self._hand = Hand()  # the client keeps the old one
-                    return Played(blamed={"W14": why}, receives=running.played.receives, slow=True, fatal=True)
+                    self._hand = WorkerThread()  # the client keeps the old one
+                    return ClientRun(blamed={"W14": why}, receives=running.played.receives, slow=True, fatal=True)
         if running.unfit is not None:
             raise Broken(running.unfit)
         played = running.played
@@ -94,7 +94,7 @@ class InProcess:
     def _open_door(self, counted: Counted, platform: Run) -> str:
         platform.only_while_asleep()
         if self._door is None:
-            self._door = Door()
+            self._door = HttpBridge()
             weakref.finalize(self, self._door.close)
         self._door.lead_to(counted)
         return self._door.url
@@ -105,12 +105,12 @@ class _Running:
 
     kit: Kit
 
-    def __init__(self, make: MakeAdapter, script: Script, platform: Run, counted: Counted) -> None:
+    def __init__(self, make: MakeAdapter, script: ClientCase, platform: Run, counted: Counted) -> None:
         self._make = make
         self._script = script
         self._platform = platform
         self._counted = counted
-        self.played = Played()
+        self.played = ClientRun()
         #: What is not right about the adapter.
         self.unfit: str | None = None
 
@@ -120,7 +120,7 @@ class _Running:
             self._run()
         except Endless:
             pass  # its Counted knows
-        except Unfit as unfit:
+        except AdapterError as unfit:
             self.unfit = str(unfit)
         except BaseException as error:  # noqa: BLE001 - whatever a client does wrong is a finding, sys.exit as well
             self.played.crash = _told(error)
@@ -140,9 +140,9 @@ class _Running:
         try:
             adapter = self._make(self.kit)
         except Exception as error:  # noqa: BLE001 - no script has begun yet
-            raise Unfit(f"the adapter cannot be made: {_told(error)}") from None
+            raise AdapterError(f"the adapter cannot be made: {_told(error)}") from None
         if not callable(getattr(adapter, "run", None)):
-            raise Unfit(f"the adapter has no method run(intent, deadline): it is {type(adapter).__name__}")
+            raise AdapterError(f"the adapter has no method run(intent, deadline): it is {type(adapter).__name__}")
         return adapter
 
     def _plan(self, adapter: Adapter) -> None:
@@ -198,7 +198,9 @@ def _require_plain(returned: Any, name: str) -> None:
     if inspect.isawaitable(returned):
         if inspect.iscoroutine(returned):
             returned.close()
-        raise Unfit(f"{name} of the adapter is to be a plain function; it may start a task of the loop that runs")
+        raise AdapterError(
+            f"{name} of the adapter is to be a plain function; it may start a task of the loop that runs"
+        )
 
 
 class _Listener(logging.Handler):
@@ -236,7 +238,7 @@ def _watched(key: str) -> Iterator[list[str]]:
             leaks.append("what it printed")
 
 
-def _leak(key: str, leaks: Sequence[str], played: Played) -> str | None:
+def _leak(key: str, leaks: Sequence[str], played: ClientRun) -> str | None:
     """Where the key was seen, if anywhere."""
     if played.outcome is not None and key in repr(played.outcome):
         return "what it told its user"

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mock_server.conduct.properties import Fault, Thresholds, Verdict
-from mock_server.conduct.traffic import QUESTIONS, Seen, Traffic, task_id_of
+from mock_server.conformance.properties import Fault, Thresholds, Verdict
+from mock_server.conformance.traffic import QUESTIONS, Seen, Traffic, task_id_of
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.platform import CALLBACK_URL, FORGED, FORGED_URL, KEY
 from mock_server.verify.client.properties import EVERY
-from mock_server.verify.client.scripts import Script
+from mock_server.verify.client.scripts import ClientCase
 
 #: Who gives up in the last seconds before the deadline has waited long enough.
 LAST_MINUTE = 60.0
@@ -19,7 +19,7 @@ _MINE = frozenset({"external_task_id", "callback_url"})
 
 
 @dataclass
-class Played:
+class ClientRun:
     """What a client did with one script beside its calls. ``crash`` is that of ``run``, ``callback_crash`` that of its
     receiver; ``leak`` says where its key was seen; ``receives`` is whether it takes callbacks; ``blamed`` is what
     whoever ran it holds against it. It is a ``program`` if it has a process of its own; it was ``slow`` if it had to
@@ -40,14 +40,14 @@ class Played:
 
 
 @dataclass
-class Ran:
+class RunResult:
     """One run of a script: what the client said and did, and what there was. ``answers`` are the results of its tasks,
     ``videos`` the digests of their videos, by the task's id; ``heard`` is whether genuine
     news of an end came to it, ``other_key`` whether it sent another key than its own.
     """
 
-    script: Script
-    played: Played
+    script: ClientCase
+    played: ClientRun
     began_at: float
     ended_at: float
     traffic: Traffic
@@ -57,13 +57,13 @@ class Ran:
     other_key: bool = False
 
 
-def judge(ran: Ran, limits: Thresholds, verdict: Verdict) -> None:
+def judge(ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
     """Add what is to be held against the client to what its traffic showed."""
     _Judging(ran, limits, verdict).run()
 
 
 class _Judging:
-    def __init__(self, ran: Ran, limits: Thresholds, verdict: Verdict) -> None:
+    def __init__(self, ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
         self.ran = ran
         self.limits = limits
         self.verdict = verdict

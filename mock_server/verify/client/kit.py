@@ -14,7 +14,7 @@ import httpx
 
 #: What a client may say of an intent: it is done, the task failed, the body was refused, time ran out, it gave up, or
 #: its user did not want it any more.
-Said = Literal["completed", "failed", "rejected", "timeout", "gave_up", "cancelled"]
+OutcomeStatus = Literal["completed", "failed", "rejected", "timeout", "gave_up", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Outcome:
     hexadecimal, of the videos as they were fetched, in order, None of a client that fetches none.
     """
 
-    said: Said
+    said: OutcomeStatus
     task_id: str | None = None
     urls: Sequence[str] = ()
     code: str | None = None
@@ -46,7 +46,7 @@ class Outcome:
     saved: Sequence[str] | None = None
 
 
-class Unfit(BaseException):
+class AdapterError(BaseException):
     """The adapter, not the client, is not as it is to be. A BaseException, so that no client takes it for its own."""
 
 
@@ -55,18 +55,18 @@ def checked(outcome: Any) -> Outcome:
     makes numbers of codes is to be judged for it. Raises Unfit.
     """
     if not isinstance(outcome, Outcome):
-        raise Unfit(f"an Outcome is asked for, and the adapter gave {type(outcome).__name__}")
-    if outcome.said not in get_args(Said):
-        raise Unfit(f"Outcome.said is one of {', '.join(get_args(Said))}, not {outcome.said!r}")
+        raise AdapterError(f"an Outcome is asked for, and the adapter gave {type(outcome).__name__}")
+    if outcome.said not in get_args(OutcomeStatus):
+        raise AdapterError(f"Outcome.said is one of {', '.join(get_args(OutcomeStatus))}, not {outcome.said!r}")
     for name in ("task_id", "code", "cost", "message"):
         if not isinstance(getattr(outcome, name), str | int | float | None):
-            raise Unfit(f"Outcome.{name} is a text or None, not {getattr(outcome, name)!r}")
+            raise AdapterError(f"Outcome.{name} is a text or None, not {getattr(outcome, name)!r}")
     for name in ("urls", "saved"):
         given = getattr(outcome, name)
         if given is None and name == "saved":
             continue
         if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
-            raise Unfit(f"Outcome.{name} is a list of texts, not {given!r}")
+            raise AdapterError(f"Outcome.{name} is a list of texts, not {given!r}")
     return outcome
 
 

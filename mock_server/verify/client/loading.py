@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mock_server.errors import UsageError
+from mock_server.core.errors import UsageError
 from mock_server.verify.client.kit import MakeAdapter
+
+#: Where the reference clients were before; accepted in this version.
+_FORMER = frozenset(f"mock_server.verify.client.{name}" for name in ("reference", "light", "asynchronous", "queued"))
 
 
 def load(adapter: str, folder: str = ".") -> MakeAdapter:
@@ -21,10 +24,18 @@ def load(adapter: str, folder: str = ".") -> MakeAdapter:
     here = str(Path(folder).absolute())
     if here not in sys.path:
         sys.path.insert(0, here)
-    made: MakeAdapter = _found(module, name)
+    made: MakeAdapter = _found(_present(module, name), name)
     if not callable(made):
         raise UsageError(f"{adapter} is not callable; it is called with a kit, and makes an adapter")
     return made
+
+
+def _present(module: str, name: str) -> str:
+    """The module that has what used to be elsewhere; a line on standard error says so."""
+    if module not in _FORMER:
+        return module
+    sys.stderr.write(f"kirin-mock: {module}:{name} is kirin_mock.reference_clients:{name} now\n")
+    return "kirin_mock.reference_clients"
 
 
 def _found(module: str, name: str) -> Any:

@@ -16,21 +16,21 @@ from urllib.parse import unquote
 import httpx
 import orjson
 
-from mock_server.callback import Courier, Outcome, after_attempt
-from mock_server.clock import MANUAL, stopwatch
-from mock_server.conduct.sources import of_journal
-from mock_server.conduct.traffic import Told, Traffic
+from mock_server.conformance.sources import of_journal
+from mock_server.conformance.traffic import Told, Traffic
+from mock_server.core.clock import MANUAL, stopwatch
+from mock_server.core.moments import moment
+from mock_server.lifecycle.timeline import FINAL
 from mock_server.media.clip import Clip
-from mock_server.moments import moment
+from mock_server.platform.courier import Courier, Outcome, after_attempt
+from mock_server.platform.task import Attempt, Delivery, DeliveryState, Task
+from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.model import Scenario
 from mock_server.settings import of_keywords
-from mock_server.task import Attempt, Delivery, DeliveryState, Task
-from mock_server.timeline import FINAL
 from mock_server.verify.client.kit import Reply
+from mock_server.web.api.media import Media
 from mock_server.web.app import create_app
-from mock_server.web.http import Answer, Call
-from mock_server.web.media import Media
-from mock_server.world import World
+from mock_server.web.messages import Answer, Call
 
 Result = TypeVar("Result")
 KEY = "sk-under-test"
@@ -114,8 +114,8 @@ class Quiet:
         """Nothing is under way."""
 
 
-class Stage:
-    """A server in this process; each run has a world of its own on it."""
+class FaultInjector:
+    """A server in this process; each run has a tenant of its own on it."""
 
     def __init__(self, seed: int) -> None:
         settings = of_keywords(
@@ -138,12 +138,12 @@ class Stage:
         )
 
     def run(self, key: str, scenario: Scenario, secrets: Sequence[str] = (SECRET,)) -> Run:
-        """A new world in which a scenario is for every task, and callbacks are signed with each of these secrets."""
+        """A new tenant in which a scenario is for every task, and callbacks are signed with each of these secrets."""
         cast("HandCourier", self.built.state.courier).secrets = tuple(secrets)
         self.built.service.forget(key)
-        self.built.service.strangers.clear()
-        self.built.state.book.remove(None)
-        self.built.state.book.post([scenario], None)
+        self.built.service.unauthenticated.clear()
+        self.built.state.registry.remove(None)
+        self.built.state.registry.post([scenario], None)
         return Run(self, key)
 
 
@@ -198,19 +198,19 @@ class Counted:
 
 
 class Run:
-    """One client's world; a Platform. Calls may come from another thread than the one that lets time pass."""
+    """One client's tenant; a Platform. Calls may come from another thread than the one that lets time pass."""
 
-    def __init__(self, stage: Stage, key: str) -> None:
-        self._app = stage.built.app
-        self._service = stage.built.service
-        self._courier = cast("HandCourier", stage.built.state.courier)
+    def __init__(self, injector: FaultInjector, key: str) -> None:
+        self._app = injector.built.app
+        self._service = injector.built.service
+        self._courier = cast("HandCourier", injector.built.state.courier)
         self._courier.receive = None
         self._lock = threading.RLock()
         self._planned: list[tuple[float, Callable[[], None]]] = []
         self.key = key
-        self.world: World = stage.built.service.world(key)
-        self.world.scheduler = Quiet(self._deliver_due)  # type: ignore[assignment]  # all that a world asks of one
-        self.began_at = self.world.clock.now()
+        self.tenant: Tenant = injector.built.service.tenant(key)
+        self.tenant.scheduler = Quiet(self._deliver_due)  # type: ignore[assignment]  # all that a tenant asks of one
+        self.began_at = self.tenant.clock.now()
         self.ended_at: float | None = None
         #: Callbacks that did not come from the platform.
         self.forged: list[Told] = []
@@ -223,11 +223,11 @@ class Run:
 
     def only_while_asleep(self) -> None:
         """Deliver nothing while a call of the client is under way: it would have nobody free to take it."""
-        self.world.scheduler = Quiet(lambda: None)  # type: ignore[assignment]  # as above
+        self.tenant.scheduler = Quiet(lambda: None)  # type: ignore[assignment]  # as above
 
-    def plan(self, after: float, deed: Callable[[], None]) -> None:
+    def plan(self, after: float, control_action: Callable[[], None]) -> None:
         """Let something be done so many seconds from now, while the client sleeps."""
-        self._planned.append((moment(self.now() + after), deed))
+        self._planned.append((moment(self.now() + after), control_action))
         self._planned.sort(key=lambda planned: planned[0])
 
     def forge(self, how: str) -> None:
@@ -257,19 +257,19 @@ class Run:
         with self._lock:
             for task in tasks:
                 if not task.at(self.now()).final:
-                    finished(self._service.steer(self.world, task, "cancel"))
+                    finished(self._service.steer(self.tenant, task, "cancel"))
 
     def now(self) -> float:
         """Virtual Unix seconds."""
-        return self.world.clock.now()
+        return self.tenant.clock.now()
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, delivering what is due meanwhile."""
         target = moment(self.now() + max(seconds, 0.0))
         while (due := self.next_due()) is not None and due <= target:
-            self.world.clock.move_to(due)
+            self.tenant.clock.move_to(due)
             self.do_what_is_due()
-        self.world.clock.move_to(target)
+        self.tenant.clock.move_to(target)
 
     def conclude(self) -> None:
         """The client has said what came of it; let the callbacks come that are still to come."""
@@ -280,7 +280,7 @@ class Run:
     def next_due(self) -> float | None:
         """The moment of the next callback, or of what is planned."""
         with self._lock:
-            owed = finished(self.world.store.next_due())
+            owed = finished(self.tenant.store.next_due())
         if not self._planned:
             return owed
         planned = self._planned[0][0]
@@ -295,18 +295,18 @@ class Run:
     def _deliver_due(self) -> None:
         while (claimed := self._claimed()) is not None:
             task, delivery = claimed
-            body = delivery.body if delivery.body is not None else self._service.news_body(task, delivery.tells_of)
+            body = delivery.body if delivery.body is not None else self._service.event_body(task, delivery.occurred_at)
             # Without the lock: the client may well make calls before it answers.
             outcome = finished(self._courier.carry(task, delivery, body, self.now()))
             owed = replace(delivery, state=DeliveryState.OWED, body=body)
             with self._lock:
-                finished(self.world.store.settle(after_attempt(owed, outcome), self.now()))
+                finished(self.tenant.store.settle(after_attempt(owed, outcome), self.now()))
 
     def _claimed(self) -> tuple[Task, Delivery] | None:
         """The next callback that is due now, and its task."""
         with self._lock:
-            delivery = finished(self.world.store.claim_due(self.now()))
-            task = finished(self.world.store.get(delivery.task_id)) if delivery is not None else None
+            delivery = finished(self.tenant.store.claim_due(self.now()))
+            task = finished(self.tenant.store.get(delivery.task_id)) if delivery is not None else None
         return (task, delivery) if task is not None and delivery is not None else None
 
     def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
@@ -349,12 +349,12 @@ class Run:
 
     def tasks(self) -> list[Task]:
         """The tasks there are, in order."""
-        return finished(self.world.store.tasks())
+        return finished(self.tenant.store.tasks())
 
     @property
     def heard(self) -> bool:
         """Whether news of an end have come to the client from the platform itself."""
-        deliveries = (one for task in self.tasks() for one in finished(self.world.store.deliveries(task.id)))
+        deliveries = (one for task in self.tasks() for one in finished(self.tenant.store.deliveries(task.id)))
         return any(
             attempt.status is not None and not BAD_NEWS & set((attempt.fault or "").split(", "))
             for delivery in deliveries
@@ -364,8 +364,8 @@ class Run:
 
     def traffic(self) -> Traffic:
         """All that the client did."""
-        deliveries = [one for task in self.tasks() for one in finished(self.world.store.deliveries(task.id))]
-        calls = sorted([*self.world.journal, *self._service.strangers], key=lambda call: call.order)
+        deliveries = [one for task in self.tasks() for one in finished(self.tenant.store.deliveries(task.id))]
+        calls = sorted([*self.tenant.journal, *self._service.unauthenticated], key=lambda call: call.order)
         seen = of_journal((call._replace(number=place) for place, call in enumerate(calls, 1)), deliveries)
         return Traffic.of(seen.calls, [*seen.callbacks, *self.forged])
 

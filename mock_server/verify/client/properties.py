@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mock_server.conduct.properties import PROPERTIES, Property
+from mock_server.conformance.properties import PROPERTIES, Property
 
 VALUE: dict[str, Property] = {
     one.id: one

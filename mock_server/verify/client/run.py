@@ -16,20 +16,20 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.reporting import with_reporter
 
-from mock_server.answers import result
-from mock_server.clock import stopwatch
-from mock_server.conduct.properties import Fault, Thresholds, Verdict
-from mock_server.conduct.wire import Observer
-from mock_server.endpoint import Endpoint
-from mock_server.endpoints import discover
+from mock_server.conformance.checks import Observer
+from mock_server.conformance.properties import Fault, Thresholds, Verdict
+from mock_server.contract.endpoint import Endpoint
+from mock_server.core.clock import stopwatch
+from mock_server.models import discover
+from mock_server.platform.answers import result
+from mock_server.platform.task import Task
 from mock_server.scenarios.reading import read_value
-from mock_server.task import Task
-from mock_server.verify.client.drawing import backend
-from mock_server.verify.client.judge import Played, Ran, judge
-from mock_server.verify.client.met import Met
-from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, Run, Stage, clip_bytes
+from mock_server.verify.client.coverage import Coverage
+from mock_server.verify.client.judge import ClientRun, RunResult, judge
+from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultInjector, Run, clip_bytes
 from mock_server.verify.client.properties import EVERY
-from mock_server.verify.client.scripts import Script, prepare, scripts
+from mock_server.verify.client.scripts import ClientCase, prepare, scripts
+from mock_server.verify.client.strategies import backend
 
 #: The search for a smaller script ends after so many calls of a client in this process, which is the same on every
 #: machine; and after so many real seconds of a program.
@@ -42,7 +42,7 @@ OF_A_SCRIPT = 20
 class Session(Protocol):
     """Plays scripts with a client, however it is reached."""
 
-    def play(self, script: Script, platform: Run) -> Played:
+    def play(self, script: ClientCase, platform: Run) -> ClientRun:
         """Run one script."""
 
     def close(self) -> None:
@@ -65,9 +65,9 @@ class _Enough(BaseException):
 class Shown:
     """The smallest script found that shows what is wrong with one property, and what happened in it."""
 
-    script: Script
+    script: ClientCase
     fault: Fault
-    ran: Ran
+    ran: RunResult
 
 
 @dataclass
@@ -79,13 +79,13 @@ class Report:
     exercised: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
     shown: dict[str, Shown] = field(default_factory=dict)
-    met: Met = field(default_factory=Met)
+    met: Coverage = field(default_factory=Coverage)
     runs: int = 0
     elapsed: float = 0.0
     stopped: str | None = None
-    last: Ran | None = None
+    last: RunResult | None = None
 
-    def add(self, ran: Ran, verdict: Verdict) -> None:
+    def add(self, ran: RunResult, verdict: Verdict) -> None:
         """Count one script more."""
         self.runs += 1
         self.last = ran
@@ -108,10 +108,10 @@ class Harness:
         self._session = session
         self._limits = limits
         self._seed = seed
-        self._stage = Stage(seed)
+        self._injector = FaultInjector(seed)
         self._endpoints: Mapping[str, Endpoint] = discover()
         prepare(self._endpoints)
-        self._observer = Observer(self._stage.built.service.judges, limits)
+        self._observer = Observer(self._injector.built.service.judges, limits)
 
     def verify(self, count: int, *, shrink: bool = True, until: str | None = None) -> Report:
         """Try ``count`` scripts, or stop when a property was seen not to hold; find the smallest script that shows what
@@ -119,7 +119,7 @@ class Harness:
         """
         report, began = Report(), stopwatch()
 
-        def tried(script: Script) -> None:
+        def tried(script: ClientCase) -> None:
             if until in report.shown or report.stopped is not None:
                 return  # an exception would have Hypothesis tell of it
             try:
@@ -155,10 +155,10 @@ class Harness:
             report.wrong[property_id] += 1
             report.shown.setdefault(property_id, Shown(report.last.script, fault, report.last))
 
-    def _drawn(self, tried: Callable[[Script], None], count: int) -> None:
+    def _drawn(self, tried: Callable[[ClientCase], None], count: int) -> None:
         @self._settings(count, Phase.generate)
         @hypothesis.given(scripts(self._endpoints))
-        def all_of_them(script: Script) -> None:
+        def all_of_them(script: ClientCase) -> None:
             tried(script)
 
         all_of_them()
@@ -168,7 +168,7 @@ class Harness:
         found, began, calls = shown, stopwatch(), 0
         program = shown.ran.played.program
 
-        def shows(script: Script) -> bool:
+        def shows(script: ClientCase) -> bool:
             nonlocal found, calls
             if calls > SHRINKING_CALLS or (program and stopwatch() - began > SHRINKING):
                 raise _Enough
@@ -202,18 +202,18 @@ class Harness:
             backend=backend(self._seed),
         )
 
-    def run(self, script: Script) -> tuple[Ran, Verdict]:
+    def run(self, script: ClientCase) -> tuple[RunResult, Verdict]:
         """Run one script; what happened, and what is held against the client. Raises Broken."""
         (placed,) = read_value(dict(script.scenario), "the script")
         secrets = (NEXT_SECRET, SECRET) if script.rotating else (SECRET,)
-        platform = self._stage.run(KEY, placed.scenario, secrets)
+        platform = self._injector.run(KEY, placed.scenario, secrets)
         played = self._session.play(script, platform)
         tasks = platform.tasks()
         ended_at = platform.now() if platform.ended_at is None else platform.ended_at
         answers = {task.id: self._right(task) for task in tasks}
         videos = {task: [_digest(url) for url in right["urls"]] for task, right in answers.items()}
         heard = platform.heard
-        ran = Ran(
+        ran = RunResult(
             *(script, played, platform.began_at, ended_at, platform.traffic(), answers, videos, heard),
             other_key=platform.other_key,
         )
@@ -235,7 +235,7 @@ class Harness:
         }
 
 
-def _excused(ran: Ran) -> set[str]:
+def _excused(ran: RunResult) -> set[str]:
     """What the traffic alone seems to show, and the script explains."""
     broken = {"W04"} if ran.script.expected == "rejected" else set()  # the body is to break its document
     return broken | ({"W20"} if ran.played.cancelled_at is not None else set())  # the video was not wanted any more

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import orjson
 from hypothesis import strategies as st
 
-from mock_server.contract import Judge, wrapped_body
-from mock_server.endpoint import Endpoint
-from mock_server.errors import TaskRejected
-from mock_server.queue_words import ERROR_TYPES
-from mock_server.resources import resource
+from mock_server.contract.endpoint import Endpoint
+from mock_server.contract.judge import Judge, wrapped_body
+from mock_server.core.errors import TaskRejected
+from mock_server.core.queue_words import ERROR_TYPES
+from mock_server.core.resources import resource
 from mock_server.verify.client.kit import Intent
 
 #: How a task is to end: ``empty`` is completed without a video, ``cancelled`` by somebody else than the client's user.
@@ -29,7 +29,7 @@ URLS = ("https://pictures.example.com/a.jpg", "https://pictures.example.com/b%20
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class ClientCase:
     """One run: the intent, what is to come of it, with which code, and the scenario that makes it so. The scenario says
     how the task goes over both protocols; a client speaks one of them. ``cancelled_elsewhere_after`` is when somebody
     else cancels the task, in seconds.
@@ -55,7 +55,7 @@ class Script:
         return asdict(self)
 
     @classmethod
-    def of_json(cls, value: Mapping[str, Any]) -> Script:
+    def of_json(cls, value: Mapping[str, Any]) -> ClientCase:
         """The script that a plain value is. Raises TypeError or KeyError for what is none."""
         return cls(**{**value, "intent": Intent(**value["intent"])})
 
@@ -273,7 +273,7 @@ _DEADLINES = _one_of(*SHORT_DEADLINES)
 
 
 @st.composite
-def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> Script:
+def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> ClientCase:
     """Any script. Call ``prepare`` before."""
     model = draw(_MODELS[0])
     end = draw(_ENDS)
@@ -281,7 +281,7 @@ def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> Script:
     if end == "rejected":
         params, refused_with = draw(_WRONG[model])
         faults = [fault for fault in faults if fault["fault"] != "malformed"]  # it would hide the code
-        return Script(Intent(model, params), "rejected", refused_with, _scenario({}, faults))
+        return ClientCase(Intent(model, params), "rejected", refused_with, _scenario({}, faults))
     outage = draw(_OUTAGES) if end == "never" else None
     faults += _on_polls(draw) if outage is None else [{**outage, "on": "poll"}]
     wanted, forge_after, forgery, rotating = draw(_CALLBACKS) or (None, None, "guessed", False)
@@ -295,7 +295,7 @@ def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> Script:
     spoiled = draw(_MEDIA_FAULTS) if download else None
     if spoiled is not None:
         faults.append({**spoiled, "on": "media", "times": 1})
-    return Script(
+    return ClientCase(
         Intent(model, params, wanted is not None, download),
         expected,
         code,

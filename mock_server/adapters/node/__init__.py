@@ -1,1 +1,0 @@
-"""The ready adapter for clients in Node: ``python -m mock_server.adapters.node [CLIENT.mjs]``."""

@@ -1,0 +1,379 @@
+"""The command line. Heavy parts are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mock_server.core.errors import UsageError
+from mock_server.core.version import __version__
+
+if TYPE_CHECKING:
+    from mock_server.settings import Settings
+
+REPORTS = ("json", "junit", "html", "badge")
+REPEATABLE = {"api_key", "callback_allow", "callback_secret", "intercept_host"}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong call in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _add_settings(parser: argparse.ArgumentParser, **flags: tuple[str, ...]) -> None:
+    """A flag for every setting; ``flags`` are those of settings that have others than usual, or none."""
+    from mock_server.settings import ENVIRONMENT_PREFIX, Settings, flag
+
+    for name, field in Settings.model_fields.items():
+        named = flags.get(name, (flag(name),))
+        if not named:
+            continue
+        default = "" if field.default in (None, (), False) else f"; default {_shown(field.default)}"
+        told = f"{field.description} [{ENVIRONMENT_PREFIX}{name.upper()}{default}]".replace("%", "%%")
+        if field.annotation is bool:
+            parser.add_argument(*named, dest=name, action="store_const", const=True, help=told)
+            continue
+        metavar, action = name.rpartition("_")[2].upper(), "append" if name in REPEATABLE else "store"
+        parser.add_argument(*named, dest=name, metavar=metavar, action=action, help=told)
+
+
+def _shown(default: Any) -> str:
+    return f"{default.speed:g}" if hasattr(default, "speed") else str(default)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="kirin-mock", description="A stateful fake of an AI video platform.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"kirin-mock {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    serve = commands.add_parser("serve", help="start the server", description="Start the server.", allow_abbrev=False)
+    _add_settings(serve)
+    serve.set_defaults(run=_serve)
+
+    run = commands.add_parser(
+        "run",
+        help="run a command whose calls to the platform come to a server of its own",
+        description="Start a server and an intercepting proxy, and run a command with the proxy in its environment. "
+        "Its calls to the platform's hosts come to the server, all others are refused. The exit code is the command's. "
+        "The log is off and the port a free one unless told.",
+        usage="%(prog)s [options] -- COMMAND ...",
+        allow_abbrev=False,
+    )
+    _add_settings(run, host=(), intercept_host=("--host", "--intercept-host"))
+    run.add_argument("command", metavar="COMMAND", nargs="*", help="the command and its arguments")
+    run.set_defaults(run=_run)
+
+    demo = commands.add_parser(
+        "demo",
+        help="one real request per model, from submit to video",
+        description="Start a server, submit one task per model, follow them, and save the five videos.",
+        allow_abbrev=False,
+    )
+    demo.add_argument("--out", default="demo-videos", metavar="FOLDER", help="where the videos go; default demo-videos")
+    demo.add_argument("--speed", default="1", help="pace of the clock; default 1, real time")
+    demo.set_defaults(run=_demo)
+
+    contract = commands.add_parser(
+        "contract",
+        help="write the OpenAPI document and the ledger of facts",
+        description="Write openapi.json and ledger.md, or check that those in a folder are up to date.",
+        allow_abbrev=False,
+    )
+    contract.add_argument("--out", default="contracts", metavar="FOLDER", help="the folder; default contracts")
+    contract.add_argument("--check", action="store_true", help="write nothing; exit 1 when they differ")
+    contract.add_argument("--against", metavar="FILE", help="write nothing; exit 1 when clients of FILE would break")
+    contract.set_defaults(run=_contract)
+
+    seed = commands.add_parser(
+        "seed",
+        help="fill a running server with sample tasks",
+        description="Fill one key's tenant with believable tasks of the last days; the same seed makes the same ones.",
+        allow_abbrev=False,
+    )
+    seed.add_argument("url", metavar="URL", nargs="?", default="http://127.0.0.1:8787", help="default %(default)s")
+    seed.add_argument("--tasks", metavar="N", type=_count, default=200, help="how many; default 200")
+    seed.add_argument("--seed", metavar="N", type=int, default=0, help="what they are drawn from; default 0")
+    seed.add_argument("--days", metavar="N", type=_above_nothing, default=7.0, help="over how many days; default 7")
+    seed.add_argument("--key", metavar="KEY", default="sk-test", help="whose tasks; default sk-test")
+    seed.add_argument("--admin-token", metavar="TOKEN", help="what the server's control API asks for")
+    seed.set_defaults(run=_seed)
+
+    replay = commands.add_parser(
+        "replay",
+        help="play an exported history again",
+        description="Play what GET /_mock/history gave on a fresh server, and compare every answer.",
+        allow_abbrev=False,
+    )
+    replay.add_argument("file", metavar="FILE", help="the exported history")
+    replay.add_argument(
+        "--key", dest="keys", metavar="KEY", action="append", default=[], help="an API key that was used (repeatable)"
+    )
+    replay.set_defaults(run=_replay)
+
+    _add_scenarios(commands.add_parser("scenarios", help="check scenario files, show the library", allow_abbrev=False))
+    _add_verify(
+        commands.add_parser("verify", help="prove a server, or a client, against the contract", allow_abbrev=False)
+    )
+    return parser
+
+
+def _add_scenarios(scenarios: argparse.ArgumentParser) -> None:
+    kinds = scenarios.add_subparsers(title="what", metavar="WHAT", required=True)
+    check = kinds.add_parser(
+        "check",
+        help="read files as the server would, and warn about what cannot work",
+        description="Check scenario files or folders. 0: all well or warnings only, 1: a mistake.",
+        allow_abbrev=False,
+    )
+    check.add_argument("paths", metavar="FILE", nargs="+", help="a file or a folder, as for serve --scenarios")
+    check.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    check.set_defaults(run=lambda parsed: _scenarios("check", parsed.paths, parsed.strict))
+    listing = kinds.add_parser("list", help="the library: names and stories", allow_abbrev=False)
+    listing.set_defaults(run=lambda _: _scenarios("listing"))
+    show = kinds.add_parser("show", help="one scenario of the library as a file has it", allow_abbrev=False)
+    show.add_argument("name", metavar="NAME")
+    show.set_defaults(run=lambda parsed: _scenarios("show", parsed.name))
+
+
+def _add_verify(verify: argparse.ArgumentParser) -> None:
+    kinds = verify.add_subparsers(title="what", metavar="WHAT", required=True)
+    server = kinds.add_parser(
+        "server",
+        help="any server: this one, or the real one",
+        description="Verify the server at URL; without one, a kirin-mock of its own.",
+        allow_abbrev=False,
+    )
+    replay = kinds.add_parser(
+        "replay", help="one case again", description="Try one case of a report again.", allow_abbrev=False
+    )
+    replay.add_argument("replay", metavar="ID", help="the id of the case, or of the finding, as the report has it")
+    replay.add_argument("--findings", metavar="FOLDER", help="where the findings of verify client are kept")
+    client = kinds.add_parser(
+        "client",
+        help="any client with an adapter: in Python, or a program that speaks JSON lines",
+        description="Run a client through scripts of what can happen, and judge it (docs/adapters.md).",
+        usage="%(prog)s [options] (MODULE:NAME | -- COMMAND ...)",
+        allow_abbrev=False,
+    )
+    client.add_argument(
+        "adapter",
+        metavar="MODULE:NAME | -- COMMAND",
+        nargs="*",
+        help="what makes the adapter, such as my_tests.adapter:make, or the program to start",
+    )
+    client.add_argument("--time", choices=("virtual", "real"), default="virtual", help="of a program; default virtual")
+    client.add_argument("--scale", metavar="N", type=_above_nothing, help="how much faster real time goes; default 60")
+    client.add_argument(
+        "--patience", metavar="SECONDS", type=_above_nothing, default=10.0, help="for a silent client; default 10"
+    )
+    client.add_argument("--findings", metavar="FOLDER", help="where findings are kept; default .kirin-mock/findings")
+    client.add_argument("--scripts", metavar="N", type=_count, default=300, help="how many; default 300")
+    client.add_argument("--seed", metavar="N", type=_whole, default=0, help="what they are drawn from; default 0")
+    _add_judging(client)
+    client.set_defaults(run=_verify_client)
+
+    traffic = kinds.add_parser(
+        "traffic",
+        help="what a client sent and got: a HAR, or GET /_mock/history",
+        description="Judge recorded traffic by the rules that calls alone can show.",
+        allow_abbrev=False,
+    )
+    traffic.add_argument("file", metavar="FILE", help="a HAR, or what GET /_mock/history gave")
+    _add_judging(traffic)
+    traffic.set_defaults(run=_verify_traffic)
+    for parser in (server, replay):
+        _add_target(parser)
+        parser.set_defaults(run=_verify_server)
+    server.add_argument("--models", metavar="MODEL", action="append", help="verify this model only (repeatable)")
+    server.add_argument("--only", metavar="WORD", help="only checks and cases with this in their name")
+    server.add_argument("--dry-run", action="store_true", help="say how many calls it takes and what they would cost")
+    server.add_argument("--max-calls", metavar="N", type=_count, help="make at most so many calls")
+    server.add_argument("--max-cost", metavar="USD", type=_amount, help="spend at most so much, by assumed prices")
+    server.add_argument("--rate", metavar="N", type=_above_nothing, help="make at most so many calls a second")
+    server.add_argument(
+        "--min-coverage", metavar="PERCENT", type=_amount, help="fail when less of what was planned was exercised"
+    )
+    for form in ("json", "junit", "html"):
+        server.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile", default="default", metavar="NAME|FILE", help="default, strict, polite, or a file of thresholds"
+    )
+    for form in REPORTS:
+        parser.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", nargs="?", help="the server, such as http://127.0.0.1:8787")
+    parser.add_argument("--key", metavar="KEY", help="the API key to use; default sk-verify")
+    parser.add_argument("--other-key", metavar="KEY", help="the key of another user; default sk-verify-other")
+    parser.add_argument("--callback-secret", metavar="SECRET", help="whsec_... that the server signs callbacks with")
+    parser.add_argument("--seed", metavar="N", type=int, help="what bodies are drawn from; default 0")
+    parser.add_argument("--depth", metavar="DEPTH", help="default, or deep for five times the bodies")
+
+
+def _count(value: str) -> int:
+    if not value.isdigit() or int(value) == 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {value!r}")
+    return int(value)
+
+
+def _whole(value: str) -> int:
+    if not value.isdigit() or int(value) >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2^63 - 1, not {value[:40]!r}")
+    return int(value)
+
+
+def _above_nothing(value: str) -> float:
+    amount = _amount(value)
+    if amount == 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return amount
+
+
+def _amount(value: str) -> float:
+    try:
+        amount = float(value)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount <= 1e9:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 on, not {value!r}")
+    return amount
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. 0 all well, 1 it found something wrong, 2 it was called wrongly."""
+    try:
+        parsed = _parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = parsed.run
+        return run(parsed)
+    except UsageError as error:
+        print("kirin-mock:", " ".join(str(error).splitlines()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _settings(parsed: argparse.Namespace) -> Settings:
+    from mock_server.settings import load
+
+    return load(vars(parsed), os.environ)
+
+
+def _serve(parsed: argparse.Namespace) -> int:
+    settings = _settings(parsed)
+    from mock_server.cli.serve import serve
+
+    return serve(settings)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    if not parsed.command:
+        raise UsageError("run needs a command: kirin-mock run -- COMMAND ... (see kirin-mock run --help)")
+    from mock_server.settings import load
+
+    environment = {name: value for name, value in os.environ.items() if name != "KIRIN_MOCK_HOST"}
+    settings = load(vars(parsed), environment, {"port": 0, "log_format": "off", "intercept": 0})
+    from mock_server.cli.run import run_command
+
+    return run_command(settings, parsed.command)
+
+
+def _demo(parsed: argparse.Namespace) -> int:
+    from mock_server.cli.demo import demo
+
+    return demo(parsed.out, parsed.speed)
+
+
+def _contract(parsed: argparse.Namespace) -> int:
+    from mock_server.cli.contract import compare, publish
+
+    if parsed.against is not None:
+        return compare(parsed.against)
+    return publish(parsed.out, check=parsed.check)
+
+
+def _seed(parsed: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from mock_server.core.errors import MissingExtra
+
+    if find_spec("faker") is None:
+        raise MissingExtra("sample tasks", "verify")
+    from mock_server.cli.seed import seed
+
+    return seed(parsed.url, parsed.tasks, parsed.seed, parsed.days, parsed.key, parsed.admin_token)
+
+
+def _replay(parsed: argparse.Namespace) -> int:
+    from mock_server.cli.replay import replay
+
+    return replay(parsed.file, parsed.keys)
+
+
+def _scenarios(what: str, *arguments: Any) -> int:
+    from mock_server.cli import scenarios as scenario_command
+
+    run: Callable[..., int] = getattr(scenario_command, what)
+    return run(*arguments)
+
+
+def _verify_client(parsed: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from mock_server.core.errors import MissingExtra
+
+    if find_spec("hypothesis") is None:
+        raise MissingExtra("verifying clients", "verify")
+    from mock_server.verify.client.command import Options, client_of, verify_client
+    from mock_server.verify.client.findings import FOLDER
+
+    client = client_of(parsed.adapter, parsed.time, parsed.scale, parsed.patience)
+    findings = FOLDER if parsed.findings is None else parsed.findings
+    return verify_client(Options(client, parsed.scripts, parsed.seed, parsed.profile, findings, _outputs(parsed)))
+
+
+def _outputs(parsed: argparse.Namespace) -> dict[str, str]:
+    """The files that reports are to be written to, by their form."""
+    return {form: name for form in REPORTS if (name := getattr(parsed, form)) is not None}
+
+
+def _verify_traffic(parsed: argparse.Namespace) -> int:
+    from mock_server.conformance.command import verify_traffic
+
+    return verify_traffic(parsed.file, parsed.profile, _outputs(parsed))
+
+
+def _verify_server(parsed: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from mock_server.core.errors import MissingExtra
+
+    if find_spec("schemathesis") is None:
+        raise MissingExtra("verifying servers", "verify")
+    if getattr(parsed, "replay", None) is not None:
+        from mock_server.verify.client.findings import FOLDER, ID
+
+        if ID.fullmatch(parsed.replay):
+            from mock_server.verify.client.command import replay_finding
+
+            if parsed.url is not None:
+                raise UsageError(f"{parsed.replay} is a finding about a client; it is replayed without a URL")
+            return replay_finding(parsed.replay, parsed.findings or FOLDER)
+    from mock_server.verify.server.command import Options, verify_server
+
+    ours = {"run", "findings"}
+    given = {name: value for name, value in vars(parsed).items() if name not in ours and value is not None}
+    if "models" in given:
+        given["models"] = tuple(given["models"])
+    return verify_server(Options(**given))

@@ -1,0 +1,183 @@
+"""A report on a client, whatever it was judged by: told at a terminal, as a page of HTML, as JUnit, and as a badge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Literal
+from xml.etree import ElementTree as ET
+
+from mock_server.conformance.properties import Property
+
+State = Literal["wrong", "held", "not exercised"]
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_MARKS: dict[State, str] = {"wrong": "WRONG", "held": "ok", "not exercised": "-"}
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:66rem;margin:2rem auto;padding:0 1rem;color:#1d2433;background:#fff}
+table{border-collapse:collapse;width:100%}td,th{padding:.3rem .7rem;text-align:left;border-bottom:1px solid #dde2ea;
+vertical-align:top}td:nth-child(-n+2){white-space:nowrap}.count{text-align:right}
+pre{background:#f3f5f9;padding:.6rem;overflow:auto;border-radius:4px}
+.wrong{color:#b00020}.held{color:#0a7d32}.not{color:#66708a}
+@media(prefers-color-scheme:dark){body{background:#141821;color:#dfe4ee}pre{background:#1f2531}td,th{border-color:#2c3444}
+.wrong{color:#ff8a9a}.held{color:#7ddc9a}.not{color:#9aa4bb}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one property: how often it was put to the test, how often it did not hold, and what happened, some
+    lines for each time that is told.
+    """
+
+    about: Property
+    exercised: int
+    wrong: int
+    told: Sequence[Sequence[str]] = ()
+
+    @property
+    def state(self) -> State:
+        """``wrong``, ``held``, or ``not exercised``, which is no praise."""
+        if self.wrong:
+            return "wrong"
+        return "held" if self.exercised else "not exercised"
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """All rows, and what else is to be said: ``notes`` at the end, and how much of the contract was ``met``."""
+
+    title: str
+    rows: Sequence[Row]
+    notes: Sequence[str] = ()
+    met: Sequence[tuple[str, str, str, str]] = field(default=())
+
+    def count(self, state: State) -> int:
+        """How many properties are in a state."""
+        return sum(row.state == state for row in self.rows)
+
+    @property
+    def wrong(self) -> list[Row]:
+        """What is wrong, what matters most first."""
+        return sorted((row for row in self.rows if row.state == "wrong"), key=lambda row: row.about.severity != "must")
+
+    @property
+    def clean(self) -> bool:
+        """Nothing is held against the client, and not for want of anything to judge."""
+        return not self.count("wrong") and bool(self.count("held"))
+
+    @property
+    def summary(self) -> str:
+        """All of it in a line."""
+        states: tuple[State, ...] = ("wrong", "held", "not exercised")
+        return f"{len(self.rows)} properties: {', '.join(f'{self.count(state)} {state}' for state in states)}"
+
+
+def text(scorecard: Scorecard) -> Iterator[str]:
+    """The report for a terminal, line by line."""
+    for row in scorecard.rows:
+        one = row.about
+        yield f"{_MARKS[row.state]:7}{one.id}  {one.name:31}{row.exercised:6}  {one.says}"
+    for row in scorecard.wrong:
+        yield ""
+        yield from map(printable, section(row))
+    yield ""
+    if scorecard.met:
+        yield from _met(scorecard)
+        yield ""
+    yield from map(printable, scorecard.notes)
+    yield scorecard.summary
+
+
+def section(row: Row) -> Iterator[str]:
+    """What is wrong with one property."""
+    one = row.about
+    yield f"{one.id} {one.name} ({one.severity}): {one.says}"
+    yield f"    rests on  {one.rests_on}"
+    for told in row.told:
+        yield from (f"    {line}" for line in told)
+    yield f"    wrong     {one.wrong}"
+    yield f"    right     {one.right}"
+    yield f"    more      docs/properties/{one.id}.md"
+
+
+def printable(said: str) -> str:
+    """Freed of what would make a terminal do something."""
+    return _CONTROL.sub("?", said)
+
+
+def _met(scorecard: Scorecard) -> Iterator[str]:
+    yield "met of the contract"
+    for model, kind, share, missing in scorecard.met:
+        yield f"    {model:22}{kind:12}{share:>9}{f'  not {missing}' if missing else ''}"
+
+
+def html(scorecard: Scorecard) -> str:
+    """The report as a page that needs nothing else."""
+    rows = "".join(
+        f'<tr><td>{row.about.id}</td><td class="{row.state.split()[0]}">{row.state}</td>'
+        f'<td class="count">{row.exercised}</td><td>{escape(row.about.says)}</td></tr>'
+        for row in scorecard.rows
+    )
+    parts = "".join(_html_section(row) for row in scorecard.wrong)
+    met = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in scorecard.met)
+    coverage = (
+        f"<h2>Met of the contract</h2><table><tr><th>model</th><th></th><th>met</th><th>not met</th></tr>{met}</table>"
+    )
+    notes = "".join(f"<p>{escape(note)}</p>" for note in scorecard.notes)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(scorecard.title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
+        f"<h1>{escape(scorecard.title)}</h1><p>{escape(scorecard.summary)}. What was not exercised is not praised: "
+        f"nothing put it to the test.</p>{notes}<table><tr><th></th><th></th><th>times</th><th></th></tr>{rows}"
+        f"</table>{parts}{coverage if scorecard.met else ''}</html>"
+    )
+
+
+def _html_section(row: Row) -> str:
+    one = row.about
+    told = "".join("<pre>{}</pre>".format(escape(printable("\n".join(lines)))) for lines in row.told)
+    return (
+        f'<h2 class="wrong">{one.id} {escape(one.name)}</h2><p>{escape(one.says)} ({one.severity}; rests on '
+        f"{escape(one.rests_on)})</p>{told}<p>Wrong:</p><pre>{escape(one.wrong)}</pre>"
+        f"<p>Right:</p><pre>{escape(one.right)}</pre>"
+    )
+
+
+def junit(scorecard: Scorecard, name: str, elapsed: float) -> str:
+    """A test case for each property: it failed where it is wrong, and was skipped where nothing put it to the test."""
+    suite = ET.Element("testsuite", name=name, time=f"{elapsed:.3f}", tests=str(len(scorecard.rows)))
+    suite.set("failures", str(scorecard.count("wrong")))
+    suite.set("skipped", str(scorecard.count("not exercised")))
+    for row in scorecard.rows:
+        one = row.about
+        case = ET.SubElement(suite, "testcase", classname=name, name=f"{one.id} {one.name}")
+        if row.state == "wrong":
+            ET.SubElement(case, "failure", message=_printable(one.says)).text = _printable("\n".join(section(row)))
+        elif row.state == "not exercised":
+            ET.SubElement(case, "skipped", message="nothing put it to the test")
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def _printable(said: str) -> str:
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in said)
+
+
+def badge(scorecard: Scorecard) -> str:
+    """A badge as SVG: how many of the properties that were put to the test held."""
+    held, wrong = scorecard.count("held"), scorecard.count("wrong")
+    told = f"{held} of {held + wrong} properties" if held + wrong else "not exercised"
+    colour = "#0a7d32" if scorecard.clean else "#b00020" if wrong else "#66708a"
+    left, right = 78, 7 * len(told) + 16
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="22" role="img" '
+        f'aria-label="kirin client: {told}"><title>kirin client: {told}</title>'
+        f'<rect width="{left + right}" height="22" rx="5" fill="#1d2433"/>'
+        f'<path d="M{left} 0h{right - 5}a5 5 0 0 1 5 5v12a5 5 0 0 1-5 5H{left}z" fill="{colour}"/>'
+        '<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11.5" text-anchor="middle">'
+        f'<text x="{left / 2}" y="15.5">kirin client</text>'
+        f'<text x="{left + right / 2}" y="15.5" textLength="{right - 16}" lengthAdjust="spacingAndGlyphs">{told}</text>'
+        "</g></svg>"
+    )

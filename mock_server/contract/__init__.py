@@ -1,0 +1,3 @@
+"""What a model's API is: parameters, rules, judge, error table, ledger, discovery, and the OpenAPI document.
+May import: ``lifecycle`` and below.
+"""

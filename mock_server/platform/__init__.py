@@ -1,0 +1,3 @@
+"""The platform without HTTP: tasks, tenants, accounts, callbacks, inboxes, journal, image inspection, stores.
+May import: ``models``, ``scenarios`` and below.
+"""

@@ -1,0 +1,74 @@
+"""What the generation side says about a task, in polls and callbacks (wire#1). Bodies are plain JSON values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mock_server.contract.endpoint import Endpoint
+from mock_server.lifecycle.timeline import Snapshot, Status
+from mock_server.platform.prices import discount
+from mock_server.platform.task import Task
+
+if TYPE_CHECKING:
+    from mock_server.scenarios.model import Scenario
+
+_SHOWN = {Status.QUEUED: "in_progress", Status.CANCELLED: "failed"}
+
+
+def answer(endpoint: Endpoint, task: Task, snapshot: Snapshot, base_url: str) -> dict[str, Any]:
+    """The body of a poll: ``progress`` only before the end, ``output`` and ``usage`` only when completed, ``error``
+    only when failed.
+    """
+    body: dict[str, Any] = {
+        "id": task.id,
+        "model": task.model,
+        "status": _SHOWN.get(snapshot.status, snapshot.status.value),
+    }
+    if not snapshot.final:
+        body["progress"] = max(0, snapshot.progress)
+    body["created_at"] = int(task.created_at)
+    if task.external_id is not None:
+        body["external_task_id"] = task.external_id
+    if snapshot.status is Status.COMPLETED:
+        body |= result(endpoint, task, base_url)
+    elif snapshot.failure is not None:
+        body["error"] = endpoint.errors.body(snapshot.failure.code, snapshot.failure.message)
+    body["metadata"] = metadata_of(task, snapshot)
+    return body if task.scenario is None else shown_otherwise(task.scenario, snapshot, body)
+
+
+def metadata_of(task: Task, snapshot: Snapshot) -> dict[str, Any]:
+    """What the client sent, and when the task was queued and ended, in whole Unix milliseconds."""
+    metadata = {**task.metadata, "in_queue_at": _milliseconds(task.created_at)}
+    if snapshot.final:
+        metadata["completed_at"] = _milliseconds(task.timeline.frames[-1].at)
+    else:
+        metadata.pop("completed_at", None)
+    return metadata
+
+
+def _milliseconds(moment: float) -> int:
+    """Unix seconds in whole milliseconds, cut off; what floats lose does not make it one less."""
+    return int(moment * 1000 + 0.001)
+
+
+def shown_otherwise(scenario: Scenario, snapshot: Snapshot, body: dict[str, Any]) -> dict[str, Any]:
+    """An answer about a task, with what its scenario says in other words, or beside it."""
+    effects = scenario.task
+    if effects.status_word is not None and not snapshot.final and "status" in body:
+        body["status"] = effects.status_word
+    return {**body, **effects.fields}
+
+
+def result(endpoint: Endpoint, task: Task, base_url: str) -> dict[str, Any]:
+    """``output`` and ``usage`` of a completed task."""
+    outputs = [
+        {"content": [endpoint.content(task.params, task.id, f"{base_url}/media/{task.id}/{place}.mp4")]}
+        for place in range(task.videos)
+    ]
+    made: dict[str, Any] = {"output": outputs, "usage": {"cost": task.cost, "discount": discount()}}
+    if task.usage_details:
+        made["usage"] |= {"quantity": 1, "unit_price": task.cost, "extra_info": {}}
+    if task.scenario is not None and task.scenario.task.output == "missing":
+        del made["output"]
+    return made

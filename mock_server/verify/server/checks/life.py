@@ -1,0 +1,219 @@
+"""The life of a task on the generation side: progress never falls, what is final stays, timing is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mock_server.contract.endpoint import Endpoint
+from mock_server.verify.server.case import Case, Problem, Tried
+from mock_server.verify.server.checks.common import DOCUMENTED, QUEUE, WRAPPED, Json, Material, body_of, task_of, told
+from mock_server.verify.server.queue_forms import is_number, is_whole
+from mock_server.verify.server.target import MOST_STEPS, Exchange, NotExercised, Target
+
+FINAL = ("completed", "failed")
+TIMING, SENT = "tells when tasks were queued and ended", "keeps the metadata that was sent"
+
+
+def cases(material: Material) -> Iterator[Case]:
+    """The cases: a task that completes, one that fails with each documented code, one that is cancelled."""
+    for model, endpoint in material.endpoints.items():
+        params = material.bodies[model].cheapest
+        cost = material.bodies[model].cost(params)
+        states = f"transition {model}"
+        for shape in (DOCUMENTED, QUEUE):
+            yield Case(
+                f"{endpoint.short}/life/completes/{shape}", "lives as documented", model,
+                (f"{states} queued", f"{states} in_progress", f"{states} completed", f"progress {model}"),
+                f"status, progress, output and usage of a task ({endpoint.short}#response)", 3 * MOST_STEPS, cost,
+                _completes(endpoint, params, shape),
+            )  # fmt: skip
+        for code in [row.code for row in endpoint.errors.codes] or ["50001"]:
+            yield Case(
+                f"{endpoint.short}/life/fails/{code}", "fails as documented", model,
+                (f"{states} failed", f"code {model} {code}"),
+                f"error of a failed task ({endpoint.short}#error)", 8, cost, _fails(endpoint, params, code),
+            )  # fmt: skip
+        for running in (False, True):
+            when = "while it runs" if running else "while it is queued"
+            yield Case(
+                f"{endpoint.short}/life/cancelled {when}", "is cancelled as observed", model,
+                (f"{states} cancelled {when}",), "a cancelled task reads as failed on the generation side (wire#2)", 9,
+                cost, _cancelled(endpoint, params, running=running),
+            )  # fmt: skip
+        for end in ("completed", "failed", "cancelled"):
+            yield Case(
+                f"{endpoint.short}/life/timing/{end}", TIMING, model, (f"timing {model} {end}",),
+                "metadata has in_queue_at and, once ended, completed_at, in Unix milliseconds (wire#1)", 8, cost,
+                _timed(endpoint, params, end),
+            )  # fmt: skip
+        yield Case(
+            f"{endpoint.short}/life/metadata", SENT, model, (f"metadata {model}",),
+            "metadata carries timing beside what the client sent (wire#1)", 4, cost, _metadata(endpoint, params),
+        )  # fmt: skip
+
+
+def _submitted(target: Target, endpoint: Endpoint, params: Json, shape: str) -> tuple[str, Exchange]:
+    exchange = target.submit(endpoint, params, shape)
+    task = task_of(exchange)
+    if not task:
+        raise NotExercised(f"the body was refused: {told(exchange)}")
+    return task, exchange
+
+
+def _completes(endpoint: Endpoint, params: Json, shape: str) -> Tried:
+    def tried(target: Target) -> Iterator[Problem]:
+        task, made = _submitted(target, endpoint, params, shape)
+        if shape == DOCUMENTED:
+            yield from _first_problems(made)
+        watch = _Watch()
+        for _ in target.steps():
+            poll = target.poll(task)
+            yield from watch.look(poll)
+            if body_of(poll).get("status") in FINAL:
+                yield from _end_problems(target, task, poll)
+                return
+        if not target.controlled:
+            raise NotExercised(f"a task did not end within {target.patience:g} s")
+        yield Problem("the task did not end within the time of the fast profile", poll)
+
+    return tried
+
+
+def _first_problems(made: Exchange) -> Iterator[Problem]:
+    body = body_of(made)
+    if body.get("status") != "in_progress" or body.get("progress") != 0:
+        yield Problem(f"a submit answers in_progress with progress 0, not {told(made)}", made)
+
+
+class _Watch:
+    """Looks at one poll after another."""
+
+    def __init__(self) -> None:
+        self._progress = 0.0
+
+    def look(self, poll: Exchange) -> Iterator[Problem]:
+        """What is wrong with a poll: progress is there only before the end, and never falls."""
+        body = body_of(poll)
+        progress: Any = body.get("progress")
+        if body.get("status") in FINAL:
+            if "progress" in body:
+                yield Problem(f"progress is there only while a task is in progress: {told(poll)}", poll)
+        elif not is_number(progress):
+            yield Problem(f"a task in progress has the progress {progress!r}", poll)
+        elif not self._progress <= progress <= 1:
+            yield Problem(f"progress went from {self._progress} to {progress}", poll)
+        else:
+            self._progress = progress
+
+
+def _end_problems(target: Target, task: str, last: Exchange) -> Iterator[Problem]:
+    """What is wrong with a task that has completed: that it did not, or that it changes again."""
+    body = body_of(last)
+    if body.get("status") != "completed":
+        yield Problem(f"a task of an accepted body ended as {told(last)}", last)
+        return
+    target.settle()
+    again = target.poll(task)
+    if again.json != last.json:
+        yield Problem(f"a final task changed from {told(last)} to {told(again)}", again)
+
+
+def _fails(endpoint: Endpoint, params: Json, code: str) -> Tried:
+    def tried(target: Target) -> Iterator[Problem]:
+        task, _ = _submitted(target, endpoint, params, DOCUMENTED)
+        target.advance(1)
+        target.control("POST", f"tasks/{task}/fail", {"code": code, "message": "told to"})
+        error = {"code": code, endpoint.errors.message_key: "told to"}
+        due: dict[str, Any] = {"status": "failed", "error": error}
+        poll = target.poll(task)
+        body = body_of(poll)
+        if {name: body.get(name) for name in due} != due:
+            yield Problem(f"a task that failed with {code} is {told(poll)}", poll)
+        for name in ("output", "usage", "progress"):
+            if name in body:
+                yield Problem(f"a failed task has {name}", poll)
+
+    return tried
+
+
+def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
+    def tried(target: Target) -> Iterator[Problem]:
+        task, _ = _submitted(target, endpoint, params, DOCUMENTED)
+        if running:
+            target.advance(1)
+        cancelled = target.queue(endpoint, task, "cancel")
+        if cancelled.status not in {202, 400}:
+            yield Problem(f"a task of the generation side is cancelled on the queue: {told(cancelled)}", cancelled)
+        target.settle(60)
+        poll = target.poll(task)
+        body = body_of(poll)
+        if body.get("status") != "failed" or "error" not in body or "output" in body or "usage" in body:
+            yield Problem(f"a cancelled task reads as failed on the generation side, not {told(poll)}", poll)
+        if "progress" in body:
+            yield Problem("a cancelled task has progress", poll)
+
+    return tried
+
+
+def _timed(endpoint: Endpoint, params: Json, end: str) -> Tried:
+    def tried(target: Target) -> Iterator[Problem]:
+        task, _ = _submitted(target, endpoint, params, DOCUMENTED)
+        before = target.poll(task)
+        yield from _timing_problems(before)
+        if end == "failed":
+            target.advance(1)
+            target.control("POST", f"tasks/{task}/fail", {"code": endpoint.errors.generation_failed})
+        elif end == "cancelled":
+            target.queue(endpoint, task, "cancel")
+        for _ in target.steps():
+            poll = target.poll(task)
+            if body_of(poll).get("status") in FINAL:
+                break
+        yield from _timing_problems(poll)
+        began = [body_of(one)["metadata"]["in_queue_at"] for one in (before, poll)]
+        if began[0] != began[1]:
+            yield Problem(f"in_queue_at changed from {began[0]} to {began[1]}", poll)
+        target.settle()
+        again = target.poll(task)
+        if body_of(again).get("metadata") != body_of(poll)["metadata"]:
+            yield Problem(f"the timing of a final task changed to {body_of(again).get('metadata')}", again)
+
+    return tried
+
+
+def _timing_problems(poll: Exchange) -> Iterator[Problem]:
+    """What is wrong with the timing in a poll's metadata."""
+    body = body_of(poll)
+    metadata, created = body.get("metadata"), body.get("created_at")
+    if not isinstance(metadata, dict) or not isinstance(created, int):
+        yield Problem(f"a task has metadata, and created_at in whole seconds: {told(poll)}", poll)
+        return
+    final = body.get("status") in FINAL
+    due = ("in_queue_at", "completed_at") if final else ("in_queue_at",)
+    moments: list[Any] = [metadata.get(name) for name in due]
+    if not all(is_whole(moment) for moment in moments):
+        yield Problem(f"metadata has {' and '.join(due)} in whole milliseconds, not {metadata!r}", poll)
+    elif "completed_at" in metadata and not final:
+        yield Problem(f"completed_at is there only once a task has ended: {told(poll)}", poll)
+    elif moments != sorted(moments) or not created * 1000 <= moments[0] <= moments[-1]:
+        yield Problem(f"created_at {created} s, in_queue_at, completed_at follow each other, not {metadata!r}", poll)
+    elif any(moment >= (created + 10_000_000) * 1000 for moment in moments):
+        yield Problem(f"the moments of metadata are Unix milliseconds, not {metadata!r}", poll)
+
+
+def _metadata(endpoint: Endpoint, params: Json) -> Tried:
+    def tried(target: Target) -> Iterator[Problem]:
+        sent = {"order": "verify-1", "nested": {"n": 1}}
+        body = {"model": endpoint.model, "metadata": sent, "input": [{"params": params}]}
+        made = target.call("POST", "/model/v1/generation", body)
+        if not task_of(made):
+            yield Problem(f"a body in the {WRAPPED} shape with metadata is refused: {told(made)}", made)
+            return
+        for exchange in (made, target.poll(task_of(made))):
+            metadata = body_of(exchange).get("metadata")
+            if not isinstance(metadata, dict) or {name: metadata.get(name) for name in sent} != sent:
+                yield Problem(f"metadata is {metadata!r}; {sent!r} was sent", exchange)
+        target.queue(endpoint, task_of(made), "cancel")
+
+    return tried

@@ -1,0 +1,69 @@
+"""Looks at every answer by the published contract: its operation, its status, its body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from mock_server.contract.endpoint import Endpoint
+from mock_server.contract.openapi import document
+from mock_server.verify.server.case import Problem
+from mock_server.verify.server.target import Exchange
+
+Json = dict[str, Any]
+_JSON = "application/json"
+
+
+class ContractJudge:
+    """Collects what is wrong with answers, and counts the statuses of each operation that were seen."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        contract = document(endpoints)
+        self._components = contract["components"]
+        self._operations: list[tuple[re.Pattern[str], dict[str, Json]]] = []
+        for path, operations in contract["paths"].items():
+            pattern = re.compile(re.sub(r"\\\{[^}]+\\\}", ".+", re.escape(path)))
+            by_method = {method.upper(): one for method, one in operations.items() if method != "parameters"}
+            self._operations.append((pattern, by_method))
+        self._operations.sort(key=lambda one: one[0].pattern.count(".+"))
+        self._validators: dict[tuple[str, str], Any] = {}
+        self.problems: list[Problem] = []
+        self.seen: dict[str, int] = {}
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Look at one exchange."""
+        operation = self._operation(exchange)
+        if operation is None:
+            return
+        name, status = operation["operationId"], str(exchange.status)
+        if status not in operation["responses"]:
+            self.problems.append(Problem(f"{name} answers {status}, which the contract does not know", exchange))
+            return
+        fact = f"status {name} {status}"
+        self.seen[fact] = self.seen.get(fact, 0) + 1
+        is_json = _JSON in operation["responses"][status]["content"]
+        said = exchange.json if is_json else exchange.content.decode("utf-8", "replace")
+        error = next(self._validator(operation, status).iter_errors(said), None)
+        if error is not None:
+            where = "/".join(map(str, error.instance_path)) or "the body"
+            self.problems.append(
+                Problem(f"{name} {status}: {where} does not fit the contract: {error.message[:300]}", exchange)
+            )
+
+    def _operation(self, exchange: Exchange) -> Json | None:
+        path = exchange.path.partition("?")[0]
+        for pattern, operations in self._operations:
+            if pattern.fullmatch(path):
+                return operations.get(exchange.method)
+        return None
+
+    def _validator(self, operation: Json, status: str) -> Any:
+        key = (operation["operationId"], status)
+        if key not in self._validators:
+            kinds = operation["responses"][status]["content"]
+            content = next(iter(kinds.values()))["schema"]
+            self._validators[key] = jsonschema_rs.Draft202012Validator({**content, "components": self._components})
+        return self._validators[key]

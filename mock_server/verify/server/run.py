@@ -1,0 +1,153 @@
+"""Plans a run, makes it, and knows what a whole run would have covered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mock_server.contract.endpoint import Endpoint
+from mock_server.core.clock import stopwatch
+from mock_server.core.errors import UsageError
+from mock_server.verify.server.bodies import Bodies
+from mock_server.verify.server.case import Case, Finding, Problem, Result
+from mock_server.verify.server.checks import (
+    account,
+    bounds,
+    callbacks,
+    discovery,
+    gateway,
+    images,
+    life,
+    names,
+    queue_errors,
+    queue_life,
+    queue_results,
+    queue_submit,
+    refusals,
+    rules,
+    stock,
+)
+from mock_server.verify.server.checks.common import Material
+from mock_server.verify.server.judge import ContractJudge
+from mock_server.verify.server.target import BudgetSpent, NotExercised, Target
+
+CHECKS = (
+    gateway, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors, refusals, names,
+    account, discovery, callbacks, stock,
+)  # fmt: skip
+DEPTHS = {"default": 1, "deep": 5}
+
+#: Answers are looked at by the contract whatever a case is about; what is wrong with them is found here.
+FITS = Case(
+    "contract/answers", "answers fit the contract", "all", ("contract",), "the contract", 0, 0.0, lambda _: iter(())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do. ``left_out`` are the cases for which there is no budget."""
+
+    cases: list[Case]
+    left_out: list[Case]
+
+    @property
+    def calls(self) -> int:
+        """How many calls it would make, nearly."""
+        return sum(case.calls for case in self.cases)
+
+    @property
+    def cost(self) -> float:
+        """What it would cost in USD, nearly, by the prices assumed here."""
+        return sum(case.cost for case in self.cases)
+
+
+def all_cases(endpoints: Mapping[str, Endpoint], seed: int, depth: str = "default") -> list[Case]:
+    """Every case there is, the same ones for the same seed."""
+    bodies = {model: Bodies(endpoint, seed) for model, endpoint in endpoints.items()}
+    material = Material(endpoints, bodies, DEPTHS[depth], seed)
+    return [case for check in CHECKS for case in check.cases(material)]
+
+
+def plan(cases: Iterable[Case], *, models: Sequence[str] = (), only: str = "", max_cost: float | None = None) -> Plan:
+    """The cases to try, cheapest first; those of some ``models``, those with ``only`` in their property or id.
+
+    Raises UsageError when that leaves nothing.
+    """
+    wanted = [
+        case
+        for case in cases
+        if (not models or case.model in models) and only.lower() in f"{case.property} {case.id}".lower()
+    ]
+    if not wanted:
+        raise UsageError(f"--only {only!r}: no check and no case has that in its name" if only else "nothing to verify")
+    kept, left_out, spent = [], [], 0.0
+    for case in sorted(wanted, key=lambda case: case.cost):
+        if max_cost is not None and spent + case.cost > max_cost:
+            left_out.append(case)
+        else:
+            kept.append(case)
+            spent += case.cost
+    return Plan(kept, left_out)
+
+
+def run(
+    target: Target,
+    planned: Plan,
+    judge: ContractJudge,
+    seed: int,
+    on_case: Callable[[Case], None] = lambda case: None,
+) -> Result:
+    """Try every case. Raises Unreachable when nobody answers."""
+    result = Result(seed, target.base_url, not_tried=list(planned.left_out))
+    began = stopwatch()
+    for place, case in enumerate(planned.cases):
+        on_case(case)
+        try:
+            problem = next(case.tried(target), None)  # what follows from it is not told as well
+        except NotExercised as why:
+            result.not_exercised.append((case, str(why)))
+            continue
+        except BudgetSpent:
+            result.not_tried += planned.cases[place:]
+            break
+        if problem is not None:
+            result.findings.append(Finding(case, problem))
+        result.exercised[case.model, case.property] = result.exercised.get((case.model, case.property), 0) + 1
+        for fact in case.covers:
+            result.covered[fact] = result.covered.get(fact, 0) + 1
+    result.findings += [Finding(FITS, problem) for problem in judge.problems]
+    result.exercised["all", FITS.property] = sum(judge.seen.values())
+    result.covered |= judge.seen
+    result.calls, result.elapsed = target.calls, stopwatch() - began
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Findings that are alike, of which the first two are shown."""
+
+    shown: list[Finding]
+    alike: list[str]
+
+
+def groups(findings: Iterable[Finding]) -> Iterator[Group]:
+    """Findings put together by check, model and what is said, so that one mistake does not bury the others."""
+    found: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        key = (finding.case.property, finding.case.model, _gist(finding.problem))
+        found.setdefault(key, []).append(finding)
+    for alike in found.values():
+        facts = dict.fromkeys(finding.case.covers[0] for finding in alike[2:])
+        yield Group(alike[:2], list(facts))
+
+
+def _gist(problem: Problem) -> str:
+    """What is said without what differs from case to case."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"|\{.*|[0-9a-f]{8,}|[0-9.]+", "_", problem.says)[:120]
+
+
+def uncovered(cases: Iterable[Case], result: Result) -> list[str]:
+    """The facts that all cases together would have covered, and this run did not."""
+    facts = dict.fromkeys(fact for case in cases for fact in case.covers)
+    return [fact for fact in facts if fact not in result.covered]

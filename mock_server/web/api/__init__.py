@@ -1,0 +1,1 @@
+"""The paths that clients call: generation, queue, discovery, login, media, documentation."""

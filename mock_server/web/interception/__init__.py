@@ -1,0 +1,1 @@
+"""The intercepting proxy: CONNECT, TLS, and the checks of every call that comes through it."""

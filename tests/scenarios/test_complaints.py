@@ -1,0 +1,340 @@
+"""The complaints in the library of scenarios: a naive client falls into each, and a careful one does not."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import yaml
+
+from mock_server import MockServer
+from mock_server.core.resources import resource
+from tests.support import clients
+from tests.support.clients import Api, Careful, Report
+from tests.support.receiver import Receiver
+
+LOST = {"videos": 0, "spent": "0.14", "ended": ["completed"]}  # paid for, and nobody sees it
+DONE = {"said": "done", "videos": 1, "ours": 1, "tasks": 1, "spent": "0.14", "polls_after_end": 1}
+
+
+def makes_one(api: Api) -> Report:
+    return Careful(api).make("order-1")
+
+
+def makes_two(api: Api) -> Report:
+    return Careful(api).make("order-1", "order-2")
+
+
+def makes_three(api: Api) -> Report:
+    return Careful(api).make("order-1", "order-2", "order-3")
+
+
+def saves_one(api: Api) -> Report:
+    return Careful(api).save("order-1")
+
+
+def cancels_one(api: Api) -> Report:
+    careful = Careful(api)
+    careful.order("order-1")
+    api.sleep(30)
+    return careful.cancel("order-1")
+
+
+@dataclass
+class Row:
+    """What a naive client makes of a scenario, and a careful one; of the facts those that matter here."""
+
+    scenario: str | dict[str, Any]
+    naive: Callable[[Api], Report]
+    harm: dict[str, Any]
+    right: dict[str, Any] = field(default_factory=lambda: DONE)
+    careful: Callable[[Api], Report] = makes_one
+    match: dict[str, Any] = field(default_factory=dict)
+    timeout: float = 30.0
+
+
+ENDS = {"completed", "failed", "cancelled"}
+FOR_EVER = "would wait for ever"
+ROWS = [
+    # The end of a task
+    Row(
+        "refused-only-at-poll",
+        clients.looks_only_for_urls,
+        {"said": FOR_EVER, "polls_after_end": 719, "ended": ["failed"]},
+        {"said": "failed: the moderation refused it", "polls_after_end": 1, "spent": "0.00"},
+    ),
+    Row(
+        "completed-but-empty",
+        clients.waits_while_it_is_in_progress,
+        {"said": "done", "videos": 0, "ended": ["completed"]},
+        {"said": "failed: there is no video in it", "videos": 0, "tasks": 1},
+    ),
+    Row(
+        "reason-out-of-reach",
+        clients.reads_the_other_key,
+        {"said": "crashed: KeyError"},
+        {"said": "failed: a face could not be animated", "spent": "0.00"},
+    ),
+    Row("failed-in-the-small-print", clients.searches_the_text, LOST | {"said": "failed"}),
+    # Money
+    Row(
+        "billed-twice-after-reset",
+        clients.submits_until_it_works,
+        {"said": "done", "videos": 1, "tasks": 2, "spent": "0.28"},
+    ),
+    Row(
+        "billed-thrice-after-502",
+        clients.submits_until_it_works,
+        {"said": "done", "videos": 1, "tasks": 3, "spent": "0.42"},
+    ),
+    Row(
+        "billed-twice-after-timeout",
+        clients.submits_until_it_works,
+        {"said": "done", "videos": 1, "tasks": 2, "spent": "0.28"},
+        timeout=0.5,
+    ),
+    Row(
+        "cancel-that-did-nothing",
+        clients.cancels_and_forgets,
+        LOST | {"said": "cancelled"},
+        {"running": 0, "spent": "0.00", "tasks": 1, "ended": ["cancelled"]},
+        cancels_one,
+    ),
+    Row(
+        "refused-by-policy",
+        clients.submits_until_it_works,
+        {"said": "the service is down, try later", "submits": 5},
+        {"said": "refused: this version of the client is no longer served", "submits": 1},
+    ),
+    # Waiting
+    Row(
+        "slow-called-done",
+        clients.advises_to_try_again,
+        {"said": "done; if you see no video, try again", "videos": 0, "tasks": 2, "spent": "0.28"},
+    ),
+    Row("twelve-minutes", clients.gives_up_after_ten_minutes, LOST | {"said": "crashed: TimeoutError"}),
+    Row(
+        "wedged-in-the-middle",
+        clients.waits_for_all_of_three,
+        {"said": FOR_EVER, "running": 3, "spent": "0.42"},
+        {"running": 0, "spent": "0.00", "ended": ["cancelled"] * 3},
+        makes_three,
+    ),
+    Row("not-done-at-once", clients.reads_after_one_poll, LOST | {"said": "crashed: KeyError"}),
+    Row("hundred-and-not-done", clients.waits_for_the_number, LOST | {"said": "crashed: KeyError"}),
+    # Polls that go wrong
+    Row("two-bad-polls", clients.takes_a_bad_poll_for_the_end, LOST | {"said": "failed with 503, paging somebody"}),
+    Row(
+        "right-answer-wrong-label",
+        clients.takes_a_bad_poll_for_the_end,
+        LOST | {"said": "failed with 200, paging somebody"},
+    ),
+    Row(
+        "gone-for-a-moment",
+        clients.starts_over,
+        {"said": "done", "videos": 1, "tasks": 2, "spent": "0.28"},
+        match={"nth": 1},
+    ),
+    Row(
+        "key-refused-in-the-middle",
+        clients.starts_over,
+        {"said": "done", "videos": 1, "tasks": 2, "spent": "0.28"},
+        match={"nth": 1},
+    ),
+    # Drift
+    Row("answer-with-a-new-field", clients.allows_no_other_field, LOST | {"said": "crashed: TypeError"}),
+    Row(
+        "another-word-for-running",
+        clients.waits_while_it_is_in_progress,
+        {"said": "done", "videos": 0, "running": 1, "spent": "0.14"},
+    ),
+    Row("progress-in-words", clients.waits_for_the_number, LOST | {"said": "crashed: TypeError"}),
+    # Callbacks
+    Row(
+        "news-of-a-stranger",
+        clients.delivers_on_every_callback,
+        {"said": "done", "videos": 1, "ours": 0, "news_of_ours": 0},
+        DONE | {"heard": [], "news_of_ours": 0},
+    ),
+    Row(
+        "first-order-overtaken",
+        clients.gives_the_first_video_to_the_first_customer,
+        {"said": "done", "videos": 2, "ours": 2, "in_order": False},
+        {"said": "done", "in_order": True, "videos": 2, "ours": 2, "spent": "0.28"},
+        makes_two,
+        {"nth": 1},
+    ),
+    Row(
+        "first-news-is-not-the-end",
+        clients.takes_the_first_callback_for_the_result,
+        LOST | {"said": "crashed: KeyError"},
+    ),
+    Row(
+        "end-never-told",
+        clients.waits_for_the_callback_alone,
+        {"said": FOR_EVER, "videos": 0, "ended": ["completed"]},
+    ),
+    Row(
+        "told-three-times",
+        clients.delivers_on_every_callback,
+        {"said": "done", "videos": 3, "tasks": 1},
+        DONE | {"heard": ["in_progress", "completed"], "news_of_ours": 3},
+    ),
+    Row(
+        "told-in-reverse",
+        clients.writes_down_the_latest,
+        {"said": "your video is in_progress", "videos": 0, "ended": ["completed"]},
+        DONE | {"heard": ["completed"]},
+    ),
+    Row("told-after-the-poll", clients.delivers_after_poll_or_callback, {"said": "done", "videos": 2, "tasks": 1}),
+    Row(
+        "taken-before-it-was-read",
+        clients.waits_for_the_callback_alone,
+        {"said": FOR_EVER, "videos": 0, "told_of_the_end": 1},
+        DONE | {"heard": ["in_progress", "completed"], "told_of_the_end": 2},
+    ),
+    Row(
+        "forged-news",
+        clients.delivers_on_every_callback,
+        {"videos": 1, "unproven_news_believed": 2},
+        DONE | {"heard": [], "unproven_news_believed": 0},
+    ),
+    Row(
+        "old-news-again",
+        clients.checks_the_signature_alone,
+        {"videos": 1, "unproven_news_believed": 2},
+        DONE | {"heard": [], "unproven_news_believed": 0},
+    ),
+    Row(
+        "told-before-the-answer",
+        clients.knows_only_stored_ids,
+        {"said": "done", "heard": ["completed"]},
+        DONE | {"heard": ["in_progress", "completed"]},
+    ),
+    # The video
+    Row(
+        "link-for-an-hour",
+        clients.stores_the_link,
+        {"said": "failed: 403 for the video", "spent": "0.14", "saved": None},
+        DONE | {"saved": "whole"},
+        saves_one,
+    ),
+    Row(
+        "link-to-nowhere",
+        clients.makes_it_again,
+        {"said": "failed three times", "tasks": 3, "spent": "0.42"},
+        {"said": "order-1 done, its video out of reach", "tasks": 1, "spent": "0.14"},
+        saves_one,
+    ),
+    Row(
+        "half-a-video",
+        clients.looks_whether_the_file_is_there,
+        {"said": "done", "saved": "a part"},
+        DONE | {"saved": "whole"},
+        saves_one,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def kirin():
+    """A server in realistic time, which stands still until a client sleeps."""
+    with MockServer(profile="realistic", speed="manual", seed=7, callback_secret=[clients.SECRET]) as server:
+        yield server
+
+
+def play(kirin, callback_url, folder, row, client):
+    """Let a client meet the scenario; what it tells its user, and what the server knows."""
+    kirin.reset()
+    kirin.scenario(row.scenario, **row.match)
+    folder.mkdir()
+    api = Api(kirin, callback_url, folder, row.timeout)
+    events = []
+
+    def on_news(headers, raw):
+        status = api.on_news(headers, raw)
+        recent = abs(api.now() - int(headers["webhook-timestamp"])) < 300
+        events.append((status, recent and clients.is_signed(headers, raw), raw))
+        return status
+
+    Receiver.on_news = staticmethod(on_news)
+    with contextlib.closing(api.http):
+        try:
+            report = client(api)
+        except clients.WaitsForEver:
+            report = Report(FOR_EVER)
+        except (KeyError, TypeError, TimeoutError) as crash:
+            report = Report(f"crashed: {type(crash).__name__}")
+        facts = measured(api, report)
+        facts["unproven_news_believed"] = sum(status == 200 and not proven for status, proven, _ in events)
+        ids = [task["id"].encode() for task in listed(api, "tasks")]
+        facts["news_of_ours"] = sum(raw.count(b'"id":"' + task_id) for _, _, raw in events for task_id in ids)
+        kirin.clock.advance(86400)  # what becomes of the tasks when the client is gone
+        facts["ended"] = [task["status"] for task in listed(api, "tasks")]
+    return facts
+
+
+def measured(api, report):
+    """The facts about a client's work."""
+    account, tasks, calls = listed(api, "accounts")[0], listed(api, "tasks"), listed(api, "requests")
+    ids = [task["id"] for task in tasks]
+    ends = {task["id"]: task["transitions"][-1]["at"] for task in tasks if task["status"] in ENDS}
+    return {
+        "said": report.said,
+        "heard": report.heard,
+        "videos": len(report.videos),
+        "ours": sum(any(task_id in url for task_id in ids) for url in report.videos),
+        "in_order": all(task_id in url for task_id, url in zip(ids, report.videos, strict=False)),
+        "saved": saved(api, report),
+        "tasks": len(tasks),
+        "running": account["running"],
+        "spent": account["spent"],
+        "submits": sum(call["method"] == "POST" for call in calls),
+        "polls_after_end": sum(
+            "/generation/task/" in call["path"] and call["at"] >= ends.get(call["task"], 1e99) for call in calls
+        ),
+        "told_of_the_end": sum(len(events["attempts"]) for task in tasks for events in task["deliveries"][1:]),
+    }
+
+
+def saved(api, report):
+    """How much of the video is on the disk."""
+    file = api.folder / "clip.mp4"
+    if not file.exists():
+        return None
+    return "whole" if file.read_bytes() == api.http.get(report.videos[0]).content else "a part"
+
+
+def listed(api, what):
+    """All of something that the server remembers, oldest first."""
+    path = {"accounts": "account"}.get(what, what)
+    return api.http.get(f"/_mock/{path}", params={"limit": 2000}).json()[what]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.scenario)
+def test_the_naive_client_falls_into_it_and_the_careful_one_does_not(kirin, callback_url, tmp_path, row):
+    naive = play(kirin, callback_url, tmp_path / "naive", row, row.naive)
+    careful = play(kirin, callback_url, tmp_path / "careful", row, row.careful)
+    assert {fact: naive[fact] for fact in row.harm} == row.harm
+    assert {fact: careful[fact] for fact in row.right} == row.right
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.scenario)
+def test_where_nothing_goes_wrong_the_naive_client_does_not_come_to_that_harm(kirin, callback_url, tmp_path, row):
+    quick = replace(row, scenario={"name": "quick", "match": {}, "task": {"queued": 2, "running": 3}}, match={})
+    naive = play(kirin, callback_url, tmp_path / "naive", quick, row.naive)
+    assert {fact: naive[fact] for fact in row.harm} != row.harm
+
+
+def test_every_scenario_has_a_row_a_story_and_a_source_and_every_row_a_scenario():
+    scenarios = yaml.safe_load(resource("fixtures", "scenarios", "complaints.yaml").read_text())["scenarios"]
+    assert [row.scenario for row in ROWS] == [scenario["name"] for scenario in scenarios]
+    for scenario in scenarios:
+        assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+", scenario["source"])
+        assert scenario["story"].endswith(".")
+        assert "match" not in scenario
+    assert len({scenario["source"] for scenario in scenarios}) >= 15

@@ -1,0 +1,31 @@
+"""Clients with one bug each, as programmers write them, and which property has to notice it.
+
+A name -> the property's id, and what is other than in the reference client. ``base`` is the class to start from, where
+it is not the quick one.
+"""
+
+from __future__ import annotations
+
+from mock_server.verify.client.reference_clients.light import Light
+from tests.support.client_mutants.callbacks import CALLBACKS
+from tests.support.client_mutants.following import FOLLOWING, FOLLOWING_ESCAPED
+from tests.support.client_mutants.queue import QUEUE
+from tests.support.client_mutants.sending import SENDING, SENDING_ESCAPED
+from tests.support.client_mutants.surviving import SURVIVING
+from tests.support.client_mutants.telling import TELLING, TELLING_ESCAPED
+from tests.support.client_mutants.trying import TRYING
+
+MUTANTS = {**SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **TELLING, **QUEUE}
+#: Bugs that ought to be noticed, and are not yet: no script brings them out, or no rule looks.
+ESCAPED = {
+    **SENDING_ESCAPED,
+    **FOLLOWING_ESCAPED,
+    **TELLING_ESCAPED,
+}
+
+
+def client_of(name):
+    """The class of one of these clients, to be called with a kit."""
+    changed = dict({**MUTANTS, **ESCAPED}[name][1])
+    base = changed.pop("base", Light)
+    return type("Mutant", (base,), changed)
