@@ -5,6 +5,10 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
+# How many processes the tests run in: one more than there are cores, since each waits for its servers now and then.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadgroup
+PIP_INSTALL := -m pip install --quiet --require-hashes --requirement
 GOOD_CLIENTS := Light Reference Asynchronous Queued LightQueued
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -16,27 +20,31 @@ demo: .venv/run
 serve: .venv/run
 	$(BIN)/kirin-mock serve
 
+# What proves every behaviour, in a few minutes. It ends by saying how many deep tests are left to test-all.
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
-# Everything there is to test: also the real clients, each broken server, and clients that generators make.
-test-all: test test-clients mutants clients
+# Everything there is to test: also the deep tests, the real clients, and clients that generators make.
+test-all: .venv/dev
+	$(PYTEST) -m ""
+	$(MAKE) test-clients clients
 
 # Verifies a server of its own, against the contract.
 verify: .venv/dev
 	$(BIN)/kirin-mock verify server
 
-# What takes long: every broken server must be caught; other seeds and depths, and all good clients, must be clean.
+# Every broken server and every broken client must be caught. test-all runs them too.
 mutants: .venv/dev
-	KIRIN_MOCK_SOAK=1 $(BIN)/python -m pytest tests/verify/test_verify.py -v -k broken
+	$(PYTEST) -m "" tests/verify/test_verify.py tests/verify/test_client_mutants.py -k "broken or bug"
 
+# What takes long: other seeds and depths, and all good clients, must be clean.
 soak: mutants
 	for seed in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/kirin-mock verify server --seed $$seed | tail -2 || exit 1; done
 	$(BIN)/kirin-mock verify server --depth deep | tail -2
 	for client in $(GOOD_CLIENTS); do for seed in 0 1; do echo $$client; \
-	  $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed kirin_mock.reference_clients:$$client | tail -1 || exit 1; \
+	  $(BIN)/kirin-mock verify client --cases 5000 --seed $$seed kirin_mock.reference_clients:$$client | tail -1 || exit 1; \
 	done; done
-	for protocol in "" --queue; do for seed in 0 1; do $(BIN)/kirin-mock verify client --scripts 5000 --seed $$seed -- \
+	for protocol in "" --queue; do for seed in 0 1; do $(BIN)/kirin-mock verify client --cases 5000 --seed $$seed -- \
 	  $(BIN)/python -m kirin_mock.adapters.node $$protocol | tail -1 || exit 1; done; done
 
 lint: .venv/dev
@@ -61,10 +69,9 @@ lint-contract: .venv/npm
 clients: .venv/dev .venv/clients .venv/npm
 	$(BIN)/python contracts/clients/check.py $(CLIENTS)
 
-.venv/clients: .venv/made
+.venv/clients: .venv/made contracts/clients/requirements.txt
 	$(PYTHON) -m venv $@
-	$@/bin/python -m pip install --quiet openapi-python-client==0.29.1 datamodel-code-generator==0.89.0 black ruff \
-	  openapi-generator-cli==7.26.0 urllib3 python-dateutil
+	$@/bin/python $(PIP_INSTALL) contracts/clients/requirements.txt
 	touch $@
 
 # Real clients of the platform, as PyPI has them, against this server: docs/real-clients.md.
@@ -74,8 +81,8 @@ test-clients: .venv/sdks
 # An environment of their own: what the clients need stays out of the other lists.
 .venv/sdks: .venv/made requirements/run.txt tests/clients/requirements.txt pyproject.toml
 	$(PYTHON) -m venv $@
-	$@/bin/python -m pip install --quiet --require-hashes --requirement tests/clients/requirements.txt
-	$@/bin/python -m pip install --quiet --requirement requirements/run.txt
+	$@/bin/python $(PIP_INSTALL) tests/clients/requirements.txt
+	$@/bin/python $(PIP_INSTALL) requirements/run.txt
 	$@/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -94,10 +101,9 @@ contact-sheet: .venv/dev
 contract: .venv/run
 	$(BIN)/kirin-mock contract
 
-# Write the pinned requirements anew, from the newest releases that pyproject.toml allows.
+# Write the pinned requirements anew, with the versions that they have; LOCK=--upgrade takes the newest releases.
 lock:
-	$(PYTHON) requirements/lock.py
-	$(PYTHON) requirements/lock.py clients
+	$(PYTHON) requirements/lock.py $(LOCK)
 
 clean:
 	rm -rf .venv
@@ -108,10 +114,10 @@ clean:
 	touch $@
 
 .venv/run: .venv/made requirements/run.txt pyproject.toml
-	$(BIN)/python -m pip install --quiet --requirement requirements/run.txt
+	$(BIN)/python $(PIP_INSTALL) requirements/run.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/dev: .venv/run requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
+	$(BIN)/python $(PIP_INSTALL) requirements/dev.txt
 	touch $@

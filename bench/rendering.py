@@ -108,7 +108,7 @@ def under_rendering() -> None:
         "serve",
         "--port",
         "{port}",
-        "--profile",
+        "--timing",
         "instant",
         "--log-format",
         "off",

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mock_server.contract.messages import nearest
+from mock_server.core import renamed
 from mock_server.core.clock import MANUAL, Pace
 from mock_server.core.errors import UsageError
 from mock_server.core.interception.hosts import host_name
 from mock_server.core.queue_words import QueueForm
-from mock_server.lifecycle.plan import Profile
+from mock_server.lifecycle.plan import Timing
 from mock_server.platform.courier import secret_key
 from mock_server.platform.limits import RateLimit
 
@@ -34,7 +35,7 @@ def _pace(value: Any) -> Any:
     except (TypeError, ValueError):
         speed = -1.0
     if not 0 < speed <= 1_000_000:
-        raise ValueError("must be a number above 0 (60 is a minute a second) or the word manual")
+        raise ValueError("must be a number above 0 (60 is a minute per second) or the word manual")
     return Pace(speed)
 
 
@@ -43,7 +44,7 @@ def _listed(value: Any) -> Any:
         return value
     parts = [part.strip() for part in value.split(",") if part.strip()]
     if not parts:
-        raise ValueError("must name at least one, separated by commas")
+        raise ValueError("must have at least one value; separate values by commas")
     return parts
 
 
@@ -107,80 +108,90 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="address to listen on", min_length=1)
     port: int = Field(8787, ge=0, le=65535, description="port to listen on; 0 picks a free one")
-    profile: Profile = Field(Profile.FAST, description="how long tasks take: instant, fast (about 2 s) or realistic")
-    speed: Annotated[Pace, BeforeValidator(_pace)] = Field(
-        Pace(1.0), description="pace of the clock: 1 is real time, 60 a minute a second, manual stands still"
+    timing: Timing = Field(
+        Timing.FAST, description="how long tasks take: instant, fast (about 2 s) or realistic (minutes)"
     )
-    seed: int = Field(0, description="what ids, times, costs and clips are drawn from")
+    speed: Annotated[Pace, BeforeValidator(_pace)] = Field(
+        Pace(1.0), description="speed of the clock: 1 is real time, 60 is a minute per second, manual stands still"
+    )
+    seed: int = Field(0, description="seed of the random ids, times, costs and videos")
     api_key: Annotated[tuple[Key, ...], BeforeValidator(_listed)] = Field(
-        (), description="an API key to accept (repeatable); without any, every key is good"
+        (), description="an API key to accept (repeatable); by default every key is accepted"
     )
     public_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
-        None, description="base of the URLs in answers; by default the address the client used"
+        None, description="base of the URLs in responses; by default the address that the client used"
     )
     image_fetch: Literal["never", "local", "always"] = Field(
-        "local", description="which image URLs are fetched and checked: never, local or always"
+        "local", description="which image URLs to fetch and check: never, local or always"
     )
     callback_allow: Annotated[tuple[Annotated[str, AfterValidator(_allowed)], ...], BeforeValidator(_listed)] = Field(
-        (), description="a host, address or CIDR block that may be called beside loopback, or any (repeatable)"
+        (), description="a host, address or CIDR block that callbacks may go to beside loopback, or any (repeatable)"
     )
     callback_secret: Annotated[tuple[Annotated[str, AfterValidator(_secret)], ...], BeforeValidator(_listed)] = Field(
-        (), description="whsec_... to sign callbacks with (repeatable, as during a rotation)"
+        (), description="whsec_... secret to sign callbacks with (repeatable, for a rotation)"
     )
-    admin_token: Key | None = Field(None, description="what control calls must carry as X-Admin-Token")
+    admin_token: Key | None = Field(None, description="token that control calls must send as X-Admin-Token")
     callback_timeout: float = Field(
-        10.0, gt=0, le=600, description="real seconds a receiver of callbacks has to answer", allow_inf_nan=False
+        10.0,
+        gt=0,
+        le=600,
+        description="real seconds to wait for the response of a callback receiver",
+        allow_inf_nan=False,
     )
     balance: Annotated[Decimal, BeforeValidator(_money)] = Field(
-        Decimal(1_000_000), description="USD that each key starts with"
+        Decimal(1_000_000), description="initial balance of each key in USD"
     )
-    max_running: int | None = Field(None, ge=1, description="how many tasks of a key may run at once; by default any")
+    max_running: int | None = Field(
+        None, ge=1, description="how many tasks of a key may run at once; by default unlimited"
+    )
     rate_limit: Annotated[RateLimit, BeforeValidator(_rate)] | None = Field(
-        None, description="calls of a key that are allowed in a period, such as 10/s or 100/min; by default any"
+        None, description="how many calls a key may make in a period, such as 10/s or 100/min; by default unlimited"
     )
     queue_form: QueueForm = Field(
-        "documented", description="form of the queue protocol's answers: documented, or older as old gateways had it"
+        "documented",
+        description="form of the queue protocol's responses: documented, or older for that of earlier gateways",
     )
     usage_details: bool = Field(
-        False, description="whether usage also has the optional fields quantity, unit_price and extra_info"
+        False, description="add the optional fields quantity, unit_price and extra_info to usage"
     )
     trust_proxy: bool = Field(
-        False, description="whether Forwarded and X-Forwarded-* headers say how clients address this server"
+        False, description="take the address of this server from Forwarded and X-Forwarded-* headers"
     )
-    journal_size: int = Field(2_000, ge=0, le=1_000_000, description="calls of a key to remember for /_mock/requests")
-    scenarios: PathText | None = Field(None, description="file or folder of scenarios, read again when it changes")
-    max_hold: float = Field(
-        30.0, gt=0, le=3600, description="real seconds a call may wait for a manual clock to move", allow_inf_nan=False
+    journal_size: int = Field(
+        2_000, ge=0, le=1_000_000, description="how many calls of each key to keep for /_mock/requests"
     )
-    log_format: Literal["text", "json", "off"] = Field("text", description="how calls are logged: text, json or off")
+    scenarios: PathText | None = Field(None, description="file or folder of scenarios, reloaded when it changes")
+    max_wait: float = Field(
+        30.0, gt=0, le=3600, description="real seconds that a call may wait for a stopped clock", allow_inf_nan=False
+    )
+    log_format: Literal["text", "json", "off"] = Field("text", description="format of the log: text, json or off")
     conformance: PathText | None = Field(
         None,
-        description="file to write at the end: how clients conducted themselves; HTML, or .json",
+        description="file for a conformance report at the end: HTML, or .json, .xml (JUnit), .svg (badge)",
     )
     conformance_fail: bool = Field(
-        False, description="whether the exit code is 1 when something is held against a client, or none called"
+        False, description="exit with 1 when a client violated a property, or when no client called"
     )
-    media_dir: PathText | None = Field(
-        None, description="folder to keep rendered videos in; by default a temporary one"
-    )
+    media_dir: PathText | None = Field(None, description="folder for rendered videos; by default a temporary one")
     media: Kind = Field(
-        "full", description="videos: full shows what was asked for, tiny is a few kB of one colour, off one for all"
+        "full",
+        description="videos: full renders the request, tiny is a few kB of one colour, off is one file for all tasks",
     )
     media_ttl: float | None = Field(
         None,
         gt=0,
-        description="seconds of the clock that a video's URL is good for; by default for ever",
+        description="how long a video's URL is valid, in seconds of the clock; by default forever",
         allow_inf_nan=False,
     )
-    media_cache: int = Field(512, ge=1, le=1_000_000, description="MiB of rendered videos to keep")
+    media_cache: int = Field(512, ge=1, le=1_000_000, description="size of the cache of rendered videos in MiB")
     intercept: int | None = Field(
         None,
         ge=0,
         le=65535,
-        description="port of a proxy that stands in for the platform's hosts; 0 picks a free one, by default none",
+        description="port of an intercepting proxy for the platform's hosts; 0 picks a free one, by default none",
     )
     intercept_host: Annotated[tuple[Annotated[str, AfterValidator(host_name)], ...], BeforeValidator(_listed)] = Field(
-        (), description="a host to stand in for beside those of the platform (repeatable)"
+        (), description="a host to intercept beside those of the platform (repeatable)"
     )
     max_body: int = Field(160, ge=1, le=4096, description="largest request body in MiB")
 
@@ -191,28 +202,48 @@ def flag(name: str) -> str:
 
 
 def load(
-    given: Mapping[str, Any], environment: Mapping[str, str], defaults: Mapping[str, Any] | None = None
+    given: Mapping[str, Any],
+    environment: Mapping[str, str],
+    defaults: Mapping[str, Any] | None = None,
+    flags: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Settings from flags, else from the environment, else the ``defaults``, the usual ones unless told. Raises
-    UsageError naming the culprit.
+    """Settings from flags, else from the environment, else the ``defaults``, the usual ones unless told. ``flags`` are
+    those of settings that a command has under other names. Raises UsageError naming the culprit.
     """
     values: dict[str, Any] = dict(defaults or {})
     named: dict[str, str] = {}
     for name in Settings.model_fields:
         variable = ENVIRONMENT_PREFIX + name.upper()
         if given.get(name) not in (None, []):
-            values[name], named[name] = given[name], flag(name)
+            values[name], named[name] = given[name], (flags or {}).get(name, flag(name))
         elif environment.get(variable):
             values[name], named[name] = environment[variable], variable
+    _add_old_variables(values, named, environment)
     return _made(values, named)
+
+
+def _add_old_variables(values: dict[str, Any], named: dict[str, str], environment: Mapping[str, str]) -> None:
+    """Take settings from the environment variables of earlier versions where nothing else gives them."""
+    for old, new in renamed.SETTINGS.items():
+        variable = ENVIRONMENT_PREFIX + old.upper()
+        if environment.get(variable) and new not in named:
+            renamed.warn_user(variable, ENVIRONMENT_PREFIX + new.upper())
+            values[new], named[new] = environment[variable], variable
 
 
 def of_keywords(given: Mapping[str, Any]) -> Settings:
     """Settings from the keywords of MockServer. Raises UsageError naming the culprit."""
-    for name in given:
-        if name not in Settings.model_fields:
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        new = renamed.SETTINGS.get(name, name)
+        if new not in Settings.model_fields:
             raise UsageError(f"{name} is not a setting{nearest(name, Settings.model_fields)}")
-    return _made(given, {name: name for name in given})
+        if new != name:
+            if new in given:
+                raise UsageError(f"{name} is the old name of {new}; give one of them")
+            renamed.warn_caller(name, new, level=3)
+        values[new] = value
+    return _made(values, {name: name for name in values})
 
 
 def _made(values: Mapping[str, Any], named: Mapping[str, str]) -> Settings:

@@ -116,7 +116,7 @@ def chosen() -> list[str]:
 
 def main() -> None:
     """Check the clients."""
-    with MockServer(profile="instant") as server, tempfile.TemporaryDirectory() as scratch:
+    with MockServer(timing="instant") as server, tempfile.TemporaryDirectory() as scratch:
         examples = Path(scratch) / "examples.json"
         bodies = {
             model: {"request": documented_body(endpoint), "params": dict(endpoint.example)}

@@ -1,3 +1,3 @@
 """The command ``kirin-mock``: the parser in ``main``, and one file for each subcommand.
-May import: everything below, heavy parts only where they are needed.
+May import: ``verify`` and below; heavy parts only inside the function that needs them.
 """

@@ -6,136 +6,124 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from mock_server.cli.arguments import Parser, above_nothing, add_old_flag, add_settings, amount, count, whole
 from mock_server.core.errors import UsageError
 from mock_server.core.version import __version__
 
 if TYPE_CHECKING:
     from mock_server.settings import Settings
 
+#: The exit code of a command that Ctrl-C ended, as shells have it.
+INTERRUPTED = 130
 REPORTS = ("json", "junit", "html", "badge")
-REPEATABLE = {"api_key", "callback_allow", "callback_secret", "intercept_host"}
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a wrong call in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
-def _add_settings(parser: argparse.ArgumentParser, **flags: tuple[str, ...]) -> None:
-    """A flag for every setting; ``flags`` are those of settings that have others than usual, or none."""
-    from mock_server.settings import ENVIRONMENT_PREFIX, Settings, flag
-
-    for name, field in Settings.model_fields.items():
-        named = flags.get(name, (flag(name),))
-        if not named:
-            continue
-        default = "" if field.default in (None, (), False) else f"; default {_shown(field.default)}"
-        told = f"{field.description} [{ENVIRONMENT_PREFIX}{name.upper()}{default}]".replace("%", "%%")
-        if field.annotation is bool:
-            parser.add_argument(*named, dest=name, action="store_const", const=True, help=told)
-            continue
-        metavar, action = name.rpartition("_")[2].upper(), "append" if name in REPEATABLE else "store"
-        parser.add_argument(*named, dest=name, metavar=metavar, action=action, help=told)
-
-
-def _shown(default: Any) -> str:
-    return f"{default.speed:g}" if hasattr(default, "speed") else str(default)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="kirin-mock", description="A stateful fake of an AI video platform.", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"kirin-mock {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = Parser(prog="kirin-mock", description="A stateful fake of an AI video platform.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"kirin-mock {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     serve = commands.add_parser("serve", help="start the server", description="Start the server.", allow_abbrev=False)
-    _add_settings(serve)
+    add_settings(serve)
     serve.set_defaults(run=_serve)
 
     run = commands.add_parser(
         "run",
-        help="run a command whose calls to the platform come to a server of its own",
+        help="run a command and answer its calls to the platform",
         description="Start a server and an intercepting proxy, and run a command with the proxy in its environment. "
-        "Its calls to the platform's hosts come to the server, all others are refused. The exit code is the command's. "
-        "The log is off and the port a free one unless told.",
+        "Calls to the platform's hosts go to the server; all others are blocked. The exit code is the command's. "
+        "By default the log is off and the port is a free one.",
         usage="%(prog)s [options] -- COMMAND ...",
         allow_abbrev=False,
     )
-    _add_settings(run, host=(), intercept_host=("--host", "--intercept-host"))
+    add_settings(run, host=(), intercept_host=("--host", "--intercept-host"))
     run.add_argument("command", metavar="COMMAND", nargs="*", help="the command and its arguments")
     run.set_defaults(run=_run)
 
     demo = commands.add_parser(
         "demo",
-        help="one real request per model, from submit to video",
-        description="Start a server, submit one task per model, follow them, and save the five videos.",
+        help="submit one real request per model and save the videos",
+        description="Start a server, submit one task per model, poll them, and save the five videos.",
         allow_abbrev=False,
     )
-    demo.add_argument("--out", default="demo-videos", metavar="FOLDER", help="where the videos go; default demo-videos")
-    demo.add_argument("--speed", default="1", help="pace of the clock; default 1, real time")
+    demo.add_argument(
+        "--out", default="demo-videos", metavar="FOLDER", help="folder for the videos; default demo-videos"
+    )
+    demo.add_argument("--speed", default="1", help="speed of the clock; default 1, real time")
     demo.set_defaults(run=_demo)
 
     contract = commands.add_parser(
         "contract",
-        help="write the OpenAPI document and the ledger of facts",
-        description="Write openapi.json and ledger.md, or check that those in a folder are up to date.",
+        help="write the OpenAPI document, the schemas and the ledger of facts",
+        description="Write the contract files to a folder, or check that those in it are up to date.",
         allow_abbrev=False,
     )
     contract.add_argument("--out", default="contracts", metavar="FOLDER", help="the folder; default contracts")
-    contract.add_argument("--check", action="store_true", help="write nothing; exit 1 when they differ")
-    contract.add_argument("--against", metavar="FILE", help="write nothing; exit 1 when clients of FILE would break")
+    contract.add_argument("--check", action="store_true", help="write nothing; exit with 1 when they differ")
+    contract.add_argument(
+        "--against", metavar="FILE", help="write nothing; exit with 1 when clients of the contract FILE would break"
+    )
     contract.set_defaults(run=_contract)
 
     seed = commands.add_parser(
         "seed",
         help="fill a running server with sample tasks",
-        description="Fill one key's tenant with believable tasks of the last days; the same seed makes the same ones.",
+        description="Fill one key's tenant with sample tasks of the last days; the same seed makes the same tasks.",
         allow_abbrev=False,
     )
     seed.add_argument("url", metavar="URL", nargs="?", default="http://127.0.0.1:8787", help="default %(default)s")
-    seed.add_argument("--tasks", metavar="N", type=_count, default=200, help="how many; default 200")
-    seed.add_argument("--seed", metavar="N", type=int, default=0, help="what they are drawn from; default 0")
-    seed.add_argument("--days", metavar="N", type=_above_nothing, default=7.0, help="over how many days; default 7")
-    seed.add_argument("--key", metavar="KEY", default="sk-test", help="whose tasks; default sk-test")
-    seed.add_argument("--admin-token", metavar="TOKEN", help="what the server's control API asks for")
+    seed.add_argument("--tasks", metavar="N", type=count, default=200, help="how many tasks; default 200")
+    seed.add_argument("--seed", metavar="N", type=int, default=0, help="seed of the random choices; default 0")
+    seed.add_argument(
+        "--days", metavar="N", type=above_nothing, default=7.0, help="spread over this many days; default 7"
+    )
+    seed.add_argument(
+        "--key", metavar="KEY", default="sk-test", help="API key that the tasks belong to; default sk-test"
+    )
+    seed.add_argument("--admin-token", metavar="TOKEN", help="the server's --admin-token")
     seed.set_defaults(run=_seed)
 
     replay = commands.add_parser(
         "replay",
-        help="play an exported history again",
-        description="Play what GET /_mock/history gave on a fresh server, and compare every answer.",
+        help="replay an exported history",
+        description="Replay an export of GET /_mock/history on a new server, and compare every response.",
         allow_abbrev=False,
     )
     replay.add_argument("file", metavar="FILE", help="the exported history")
     replay.add_argument(
-        "--key", dest="keys", metavar="KEY", action="append", default=[], help="an API key that was used (repeatable)"
+        "--key",
+        dest="keys",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="an API key that the history uses (repeatable)",
     )
     replay.set_defaults(run=_replay)
 
     _add_scenarios(commands.add_parser("scenarios", help="check scenario files, show the library", allow_abbrev=False))
     _add_verify(
-        commands.add_parser("verify", help="prove a server, or a client, against the contract", allow_abbrev=False)
+        commands.add_parser("verify", help="verify a server or a client against the contract", allow_abbrev=False)
     )
-    return parser
+    return top
 
 
 def _add_scenarios(scenarios: argparse.ArgumentParser) -> None:
     kinds = scenarios.add_subparsers(title="what", metavar="WHAT", required=True)
     check = kinds.add_parser(
         "check",
-        help="read files as the server would, and warn about what cannot work",
-        description="Check scenario files or folders. 0: all well or warnings only, 1: a mistake.",
+        help="read files as the server does, and warn about rules that cannot work",
+        description="Check scenario files or folders. Exit code 0: no mistakes, 1: a mistake.",
         allow_abbrev=False,
     )
     check.add_argument("paths", metavar="FILE", nargs="+", help="a file or a folder, as for serve --scenarios")
-    check.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    check.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     check.set_defaults(run=lambda parsed: _scenarios("check", parsed.paths, parsed.strict))
-    listing = kinds.add_parser("list", help="the library: names and stories", allow_abbrev=False)
+    listing = kinds.add_parser("list", help="list the built-in scenarios", allow_abbrev=False)
     listing.set_defaults(run=lambda _: _scenarios("listing"))
-    show = kinds.add_parser("show", help="one scenario of the library as a file has it", allow_abbrev=False)
+    show = kinds.add_parser("show", help="print a built-in scenario as YAML", allow_abbrev=False)
     show.add_argument("name", metavar="NAME")
     show.set_defaults(run=lambda parsed: _scenarios("show", parsed.name))
 
@@ -144,19 +132,19 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
     kinds = verify.add_subparsers(title="what", metavar="WHAT", required=True)
     server = kinds.add_parser(
         "server",
-        help="any server: this one, or the real one",
-        description="Verify the server at URL; without one, a kirin-mock of its own.",
+        help="verify a server: this one, or the real one",
+        description="Verify the server at URL; without URL, start a kirin-mock and verify it.",
         allow_abbrev=False,
     )
     replay = kinds.add_parser(
-        "replay", help="one case again", description="Try one case of a report again.", allow_abbrev=False
+        "replay", help="run one case again", description="Run one case of a report again.", allow_abbrev=False
     )
-    replay.add_argument("replay", metavar="ID", help="the id of the case, or of the finding, as the report has it")
-    replay.add_argument("--findings", metavar="FOLDER", help="where the findings of verify client are kept")
+    replay.add_argument("replay", metavar="ID", help="the id of the case or of the finding, from the report")
+    replay.add_argument("--findings", metavar="FOLDER", help="folder with the findings of verify client")
     client = kinds.add_parser(
         "client",
-        help="any client with an adapter: in Python, or a program that speaks JSON lines",
-        description="Run a client through scripts of what can happen, and judge it (docs/adapters.md).",
+        help="verify a client with an adapter: in Python, or a program that speaks JSON lines",
+        description="Run a client through cases drawn from what can happen, and judge it (docs/adapters.md).",
         usage="%(prog)s [options] (MODULE:NAME | -- COMMAND ...)",
         allow_abbrev=False,
     )
@@ -164,26 +152,41 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
         "adapter",
         metavar="MODULE:NAME | -- COMMAND",
         nargs="*",
-        help="what makes the adapter, such as my_tests.adapter:make, or the program to start",
+        help="the callable that makes the adapter, such as my_tests.adapter:make, or the program to start",
     )
-    client.add_argument("--time", choices=("virtual", "real"), default="virtual", help="of a program; default virtual")
-    client.add_argument("--scale", metavar="N", type=_above_nothing, help="how much faster real time goes; default 60")
     client.add_argument(
-        "--patience", metavar="SECONDS", type=_above_nothing, default=10.0, help="for a silent client; default 10"
+        "--time",
+        choices=("virtual", "real"),
+        default="virtual",
+        help="the clock of a program under test; default virtual",
     )
-    client.add_argument("--findings", metavar="FOLDER", help="where findings are kept; default .kirin-mock/findings")
-    client.add_argument("--scripts", metavar="N", type=_count, default=300, help="how many; default 300")
-    client.add_argument("--seed", metavar="N", type=_whole, default=0, help="what they are drawn from; default 0")
+    client.add_argument(
+        "--scale",
+        metavar="N",
+        type=above_nothing,
+        help="with --time real, how much faster than real time the clock runs; default 60",
+    )
+    client.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=above_nothing,
+        default=10.0,
+        help="how long to wait for a silent client; default 10",
+    )
+    client.add_argument("--findings", metavar="FOLDER", help="folder for findings; default .kirin-mock/findings")
+    client.add_argument("--cases", metavar="N", type=count, default=300, help="how many cases; default 300")
+    add_old_flag(client, "--scripts", "--cases", type=count, default=argparse.SUPPRESS)
+    client.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of the random choices; default 0")
     _add_judging(client)
     client.set_defaults(run=_verify_client)
 
     traffic = kinds.add_parser(
         "traffic",
-        help="what a client sent and got: a HAR, or GET /_mock/history",
-        description="Judge recorded traffic by the rules that calls alone can show.",
+        help="verify recorded traffic: a HAR, or an export of GET /_mock/history",
+        description="Verify recorded traffic by the rules that need calls only.",
         allow_abbrev=False,
     )
-    traffic.add_argument("file", metavar="FILE", help="a HAR, or what GET /_mock/history gave")
+    traffic.add_argument("file", metavar="FILE", help="a HAR, or an export of GET /_mock/history")
     _add_judging(traffic)
     traffic.set_defaults(run=_verify_traffic)
     for parser in (server, replay):
@@ -191,74 +194,56 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
         parser.set_defaults(run=_verify_server)
     server.add_argument("--models", metavar="MODEL", action="append", help="verify this model only (repeatable)")
     server.add_argument("--only", metavar="WORD", help="only checks and cases with this in their name")
-    server.add_argument("--dry-run", action="store_true", help="say how many calls it takes and what they would cost")
-    server.add_argument("--max-calls", metavar="N", type=_count, help="make at most so many calls")
-    server.add_argument("--max-cost", metavar="USD", type=_amount, help="spend at most so much, by assumed prices")
-    server.add_argument("--rate", metavar="N", type=_above_nothing, help="make at most so many calls a second")
     server.add_argument(
-        "--min-coverage", metavar="PERCENT", type=_amount, help="fail when less of what was planned was exercised"
+        "--dry-run", action="store_true", help="print how many calls it would make and what they would cost"
+    )
+    server.add_argument("--max-calls", metavar="N", type=count, help="make at most this many calls")
+    server.add_argument("--max-cost", metavar="USD", type=amount, help="spend at most this much, by assumed prices")
+    server.add_argument("--rate", metavar="N", type=above_nothing, help="make at most this many calls per second")
+    server.add_argument(
+        "--min-coverage",
+        metavar="PERCENT",
+        type=amount,
+        help="exit with 1 when less than this share of the plan was exercised",
     )
     for form in ("json", "junit", "html"):
-        server.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
+        server.add_argument(f"--{form}", metavar="FILE", help=f"also write the report as {form}")
 
 
 def _add_judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--profile", default="default", metavar="NAME|FILE", help="default, strict, polite, or a file of thresholds"
+        "--strictness", default="default", metavar="NAME|FILE", help="default, strict, polite, or a file of thresholds"
     )
+    add_old_flag(parser, "--profile", "--strictness", default=argparse.SUPPRESS)
     for form in REPORTS:
-        parser.add_argument(f"--{form}", metavar="FILE", help=f"write the report as {form} too")
+        parser.add_argument(f"--{form}", metavar="FILE", help=f"also write the report as {form}")
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", nargs="?", help="the server, such as http://127.0.0.1:8787")
     parser.add_argument("--key", metavar="KEY", help="the API key to use; default sk-verify")
     parser.add_argument("--other-key", metavar="KEY", help="the key of another user; default sk-verify-other")
-    parser.add_argument("--callback-secret", metavar="SECRET", help="whsec_... that the server signs callbacks with")
-    parser.add_argument("--seed", metavar="N", type=int, help="what bodies are drawn from; default 0")
+    parser.add_argument(
+        "--callback-secret", metavar="SECRET", help="whsec_... secret that the server signs callbacks with"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, help="seed of the random bodies; default 0")
     parser.add_argument("--depth", metavar="DEPTH", help="default, or deep for five times the bodies")
 
 
-def _count(value: str) -> int:
-    if not value.isdigit() or int(value) == 0:
-        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {value!r}")
-    return int(value)
-
-
-def _whole(value: str) -> int:
-    if not value.isdigit() or int(value) >= 1 << 63:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2^63 - 1, not {value[:40]!r}")
-    return int(value)
-
-
-def _above_nothing(value: str) -> float:
-    amount = _amount(value)
-    if amount == 0:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return amount
-
-
-def _amount(value: str) -> float:
-    try:
-        amount = float(value)
-    except ValueError:
-        amount = -1.0
-    if not 0 <= amount <= 1e9:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 on, not {value!r}")
-    return amount
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. 0 all well, 1 it found something wrong, 2 it was called wrongly."""
+    """Run one command. 0: success, 1: it found a problem, 2: a usage error, 130: interrupted. To interrupt ``serve`` is
+    the way to end it, and a success.
+    """
     try:
-        parsed = _parser().parse_args(arguments)
+        parsed = parser().parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = parsed.run
         return run(parsed)
     except UsageError as error:
         print("kirin-mock:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 0
+        called = sys.argv[1:] if arguments is None else arguments
+        return 0 if called[:1] == ["serve"] else INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -283,7 +268,9 @@ def _run(parsed: argparse.Namespace) -> int:
     from mock_server.settings import load
 
     environment = {name: value for name, value in os.environ.items() if name != "KIRIN_MOCK_HOST"}
-    settings = load(vars(parsed), environment, {"port": 0, "log_format": "off", "intercept": 0})
+    settings = load(
+        vars(parsed), environment, {"port": 0, "log_format": "off", "intercept": 0}, {"intercept_host": "--host"}
+    )
     from mock_server.cli.run import run_command
 
     return run_command(settings, parsed.command)
@@ -340,7 +327,7 @@ def _verify_client(parsed: argparse.Namespace) -> int:
 
     client = client_of(parsed.adapter, parsed.time, parsed.scale, parsed.patience)
     findings = FOLDER if parsed.findings is None else parsed.findings
-    return verify_client(Options(client, parsed.scripts, parsed.seed, parsed.profile, findings, _outputs(parsed)))
+    return verify_client(Options(client, parsed.cases, parsed.seed, parsed.strictness, findings, _outputs(parsed)))
 
 
 def _outputs(parsed: argparse.Namespace) -> dict[str, str]:
@@ -351,7 +338,7 @@ def _outputs(parsed: argparse.Namespace) -> dict[str, str]:
 def _verify_traffic(parsed: argparse.Namespace) -> int:
     from mock_server.conformance.command import verify_traffic
 
-    return verify_traffic(parsed.file, parsed.profile, _outputs(parsed))
+    return verify_traffic(parsed.file, parsed.strictness, _outputs(parsed))
 
 
 def _verify_server(parsed: argparse.Namespace) -> int:

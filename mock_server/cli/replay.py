@@ -15,6 +15,7 @@ import orjson
 from mock_server.core.clock import MANUAL, Sleeper
 from mock_server.core.errors import UsageError
 from mock_server.core.redaction import masked
+from mock_server.core.renamed import new_history
 from mock_server.platform.courier import Courier, Outcome
 from mock_server.platform.task import Attempt, Delivery, Task
 from mock_server.platform.tenant import Tenant
@@ -84,7 +85,7 @@ def replay(file: str, keys: Sequence[str] = ()) -> int:
 
 def _read(file: str) -> dict[str, Any]:
     try:
-        history = orjson.loads(Path(file).read_bytes())
+        history = new_history(orjson.loads(Path(file).read_bytes()))
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}") from None
     except orjson.JSONDecodeError:

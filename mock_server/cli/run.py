@@ -15,9 +15,9 @@ from mock_server.cli.serve import judged, prepare, spare_the_collector
 from mock_server.conformance.report import concluded, summary
 from mock_server.settings import Settings
 from mock_server.web.app import Built, create_app
-from mock_server.web.interception.listener import Patience
+from mock_server.web.interception.listener import Interceptor, Patience
 from mock_server.web.interception.proxy import Proxy, open_proxy
-from mock_server.web.serving import LiveServer, listen, url_of
+from mock_server.web.serving import LiveServer, listen, listening_url
 
 #: Exit codes of a command that could not be started, as shells have them; and what a signal's number is added to.
 NOT_FOUND, CANNOT_RUN, SIGNALLED = 127, 126, 128
@@ -55,7 +55,7 @@ def serving(
     """A server with a proxy, in a thread, for clients in this environment. Raises UsageError."""
     with (
         listen(settings) as listening,
-        open_proxy(settings, url_of(settings, listening), environment, "--host", patience) as proxy,
+        open_proxy(settings, listening_url(listening), environment, "--host", patience) as proxy,
     ):
         built = create_app(settings, stand_in=proxy.stand_in, log_to=sys.stderr)
         server = LiveServer(built, interceptor=proxy.interceptor)
@@ -78,7 +78,8 @@ class Signals:
         self._command: subprocess.Popen[bytes] | None = None
         self._pending: list[int] = []
         self._before: dict[int, object] = {}
-        #: The terminal sends its own signals to the command too, as long as both are of one process group.
+        #: The terminal sends its own signals to the command too, as long as both are of one process group. Who sends
+        #: them cannot be told: an interrupt that another program sends to this process alone is left out as well.
         self.of_terminal = _in_foreground()
 
     @property
@@ -122,10 +123,23 @@ class Signals:
 
 
 def _in_foreground() -> bool:
-    """Whether a terminal is ours to read from."""
+    """Whether a terminal is ours to read from, by whatever name: a command opens /dev/tty when its input is another."""
+    if not hasattr(os, "tcgetpgrp"):
+        return False
+    with contextlib.ExitStack() as stack:
+        asked = [0, 1, 2]
+        with contextlib.suppress(OSError):
+            terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+            stack.callback(os.close, terminal)
+            asked.insert(0, terminal)
+        return any(map(_is_ours, asked))
+
+
+def _is_ours(descriptor: int) -> bool:
+    """Whether it is our terminal, and our process group is the one that it listens to."""
     try:
-        return os.tcgetpgrp(0) == os.getpgrp()
-    except (AttributeError, OSError):
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
         return False
 
 
@@ -134,13 +148,19 @@ def _ran(command: Sequence[str], environment: Mapping[str, str], signals: Signal
     # A group of its own gets all signals at once; at a terminal it could not read from it.
     group = {} if signals.of_terminal or not hasattr(os, "killpg") else {"process_group": 0}
     try:
-        started = subprocess.Popen(command, env=environment, **group)  # type: ignore[call-overload]
+        # What was handed to us is the command's: <(...) of a shell, say. Python's own descriptors are not inherited.
+        started = subprocess.Popen(command, env=environment, close_fds=False, **group)  # type: ignore[call-overload]
     except FileNotFoundError:
         raise NotStarted(NOT_FOUND, "there is no such command, or what it is written in is missing") from None
     except (OSError, ValueError) as error:
         raise NotStarted(CANNOT_RUN, getattr(error, "strerror", None) or str(error)) from None
     signals.hand_to(started)
-    code: int = started.wait()
+    # A signal that comes just before a wait without an end would be handled after it; so the end is another thread's.
+    waiting = threading.Thread(target=started.wait, name="command", daemon=True)
+    waiting.start()
+    while waiting.is_alive():
+        waiting.join(0.2)
+    code: int = started.returncode
     return SIGNALLED - code if code < 0 else code
 
 
@@ -151,16 +171,24 @@ def _say(line: str) -> None:
 
 
 def _conclude(settings: Settings, built: Built, proxy: Proxy) -> bool:
-    """Tell how the command conducted itself; whether nothing is held against it."""
+    """Report the conformance of the command; whether it violated no property."""
     verdicts, began_at = judged(built)
     clean = concluded(verdicts, began_at, settings.conformance)
     refused = proxy.interceptor.refused
     for target, times in list(refused.items())[:MOST_REFUSED_SHOWN]:
-        _say(f"refused {target}{f' ({times} times)' if times > 1 else ''}, which is not intercepted")
+        _say(f"blocked {target}{f' ({times} times)' if times > 1 else ''}, which is not an intercepted host")
     if len(refused) > MOST_REFUSED_SHOWN:
-        _say(f"refused {len(refused) - MOST_REFUSED_SHOWN} other targets too")
+        _say(f"blocked {len(refused) - MOST_REFUSED_SHOWN} other targets too")
     for line in summary(verdicts, began_at):
         _say(line)
     if not built.service.tenants and not len(built.service.unauthenticated):
-        _say("no call came; does the command follow HTTPS_PROXY? (docs/interception.md)")
+        _advise(proxy.interceptor)
     return clean
+
+
+def _advise(interceptor: Interceptor) -> None:
+    """Tell why no call for the platform may have come, as far as what did come shows it."""
+    if not interceptor.reached:
+        _say("no call came; does the command use HTTPS_PROXY? (docs/interception.md)")
+    elif interceptor.untrusted:
+        _say("no call came, and TLS was broken off; does the command trust SSL_CERT_FILE? (docs/interception.md)")

@@ -8,14 +8,20 @@ from pathlib import Path
 
 import yaml
 
-from mock_server.contract.messages import nearest
 from mock_server.core.errors import ScenarioMistake, UsageError
 from mock_server.models import discover
+from mock_server.scenarios.aliases import AliasResolver, hint
 from mock_server.scenarios.files import read_files
 from mock_server.scenarios.lint import warnings
-from mock_server.scenarios.registry import ScenarioRegistry, library
+from mock_server.scenarios.registry import GROUPS, ScenarioRegistry, grouped, library
 from mock_server.web.control.scenarios import scenario_view
 from mock_server.web.error_answers import gateway_codes
+
+_BLANK = "\n"
+
+
+def _to_stderr(warning: str) -> None:
+    print(f"warning: {warning}", file=sys.stderr)
 
 
 def check(paths: Sequence[str], strict: bool) -> int:
@@ -24,7 +30,7 @@ def check(paths: Sequence[str], strict: bool) -> int:
     for path in paths:
         try:
             scenarios = read_files(Path(path))
-            ScenarioRegistry().replace_files(scenarios)
+            ScenarioRegistry(AliasResolver(lambda _: None)).replace_files(scenarios)  # the warnings below tell of names
         except ScenarioMistake as mistake:
             print(mistake, file=sys.stderr)
             mistakes += 1
@@ -38,16 +44,18 @@ def check(paths: Sequence[str], strict: bool) -> int:
 
 
 def listing() -> int:
-    """Print the library, a line each."""
-    for scenario in library().values():
-        print(f"{scenario.name:32} {scenario.story}")
+    """Print the library: its groups, each with a line for every scenario."""
+    for place, (group, scenarios) in enumerate(grouped().items()):
+        print(f"{_BLANK if place else ''}{group}/  {GROUPS.get(group, '')}".rstrip())
+        for scenario in scenarios:
+            print(f"  {scenario.name:38} {scenario.story}")
     return 0
 
 
 def show(name: str) -> int:
     """Print one scenario of the library as a file has it."""
-    scenario = library().get(name)
+    scenario = library().get(AliasResolver(_to_stderr).current(name))
     if scenario is None:
-        raise UsageError(f"there is no scenario {name!r} in the library{nearest(name, library())}")
+        raise UsageError(f"there is no scenario {name!r} in the library{hint(name, library())}")
     print(yaml.safe_dump({"scenarios": [scenario_view(scenario)]}, sort_keys=False, allow_unicode=True), end="")
     return 0

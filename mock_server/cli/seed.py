@@ -150,4 +150,4 @@ def _make(client: httpx.Client, sample: Sample, place: int) -> str:
 
 
 def _refused(answer: httpx.Response, place: int) -> str:
-    raise UsageError(f"{answer.url} refuses task {place}: {answer.text[:300]}")
+    raise UsageError(f"{answer.url} rejects task {place}: {answer.text[:300]}")

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from mock_server.core.version import __version__
 from mock_server.settings import Settings
 from mock_server.web.app import Built, create_app
 from mock_server.web.control.conformance import verdicts_of
-from mock_server.web.serving import LiveServer, listen, url_of
+from mock_server.web.serving import LiveServer, listen, listening_url, url_of
 
 if TYPE_CHECKING:
     from mock_server.conformance.report import Verdicts
@@ -38,7 +39,7 @@ def serve(settings: Settings) -> int:
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(listen(settings))
             url = url_of(settings, listening)
-            proxy = _proxy(settings, url, stack)
+            proxy = _proxy(settings, listening_url(listening), stack)
             spare_the_collector()
             built = create_app(settings, stand_in=proxy.stand_in if proxy is not None else None)
             server = LiveServer(
@@ -78,7 +79,7 @@ def _proxy(settings: Settings, url: str, stack: contextlib.ExitStack) -> Proxy |
 
 
 def conclude(settings: Settings, built: Built) -> int:
-    """Say how clients conducted themselves, where that was asked for; the exit code."""
+    """Report the conformance of clients, where that was asked for; the exit code."""
     if settings.conformance is None and not settings.conformance_fail:
         return 0
     from mock_server.conformance.report import concluded
@@ -95,7 +96,8 @@ def judged(built: Built) -> tuple[Verdicts, float]:
 
     tenants = list(built.service.tenants.values())
     verdicts = asyncio.run(verdicts_of(built.service, tenants, Thresholds()))
-    return verdicts, min((tenant.began_at for tenant in tenants), default=0.0)
+    first_calls = [exchange.at for exchange in islice(built.service.unauthenticated, 1)]
+    return verdicts, min([*(tenant.began_at for tenant in tenants), *first_calls], default=0.0)
 
 
 def spare_the_collector() -> None:
@@ -112,7 +114,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _block(settings: Settings, url: str, proxy: Proxy | None) -> str:
     key = settings.api_key[0] if settings.api_key else "sk-test"
     shown_key = "$KEY" if settings.api_key else key
-    keys = f"{len(settings.api_key)} accepted" if settings.api_key else "any key is good"
+    keys = f"{len(settings.api_key)} accepted" if settings.api_key else "any key is accepted"
     without_video = (
         []
         if find_spec("av") is not None
@@ -121,7 +123,7 @@ def _block(settings: Settings, url: str, proxy: Proxy | None) -> str:
     return os.linesep.join(
         [
             *without_video,
-            f"kirin-mock {__version__} on {url}  (profile {settings.profile}, clock {settings.speed.mode}, {keys})",
+            f"kirin-mock {__version__} on {url}  (timing {settings.timing}, clock {settings.speed.mode}, {keys})",
             f"docs  {url}/docs",
             f'try   curl -s {url}/model/v1/generation -H "Authorization: Bearer {shown_key}"'
             " -H 'Content-Type: application/json'"

@@ -1,1 +1,3 @@
-"""How clients conduct themselves: what can be told from their calls alone, and what each rule rests on."""
+"""Judges recorded calls: reads traffic, checks it against properties, and makes a scorecard.
+May import: ``platform`` and below.
+"""

@@ -1,4 +1,4 @@
-"""What can be held against a client by its traffic alone. A rule looks at all of it and says what is wrong."""
+"""The violations that a client's traffic alone shows. A rule looks at all of it and says what is wrong."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Observer:
         self._limits = limits
 
     def judge(self, traffic: Traffic) -> Verdict:
-        """All that can be held against whoever made it."""
+        """All violations of the client that made it."""
         verdict = Verdict()
         for rule in _RULES:
             rule(self, traffic, verdict)
@@ -258,9 +258,7 @@ class Observer:
         for calls in fetches.values():
             verdict.saw("W19")
             if calls[0].status in {403, 410} or (calls[0].status == 404 and "expired" in (calls[0].fault or "")):
-                verdict.blame(
-                    "W19", f"{calls[0].place} is fetched when it is good no more", calls[0].at, calls[0].number
-                )
+                verdict.blame("W19", f"{calls[0].place} is fetched after it has expired", calls[0].at, calls[0].number)
             broken = [call for call in calls if any(word in (call.fault or "") for word in BROKEN_OFF)]
             if broken:
                 verdict.saw("W20")

@@ -10,19 +10,20 @@ from typing import Any
 import orjson
 
 from mock_server.conformance.checks import Observer
-from mock_server.conformance.profiles import profile_of
 from mock_server.conformance.report import scorecard, written
 from mock_server.conformance.scorecard import text
 from mock_server.conformance.sources import of_har, of_history
+from mock_server.conformance.strictness import strictness_of
 from mock_server.conformance.traffic import Traffic
 from mock_server.contract.judge import Judge
 from mock_server.core.errors import UsageError
+from mock_server.core.renamed import new_history
 from mock_server.models import discover
 
 
-def verify_traffic(file: str, profile: str, outputs: Mapping[str, str]) -> int:
-    """0 when nothing is held against the client, 1 otherwise, and when there was nothing to judge."""
-    limits = profile_of(profile)
+def verify_traffic(file: str, strictness: str, outputs: Mapping[str, str]) -> int:
+    """0 when no property is violated; 1 otherwise, and when there was nothing to judge."""
+    limits = strictness_of(strictness)
     for form, name in outputs.items():
         require_writable(name, f"--{form}")
     traffics = _read(file)
@@ -62,7 +63,7 @@ def _read(file: str) -> dict[str, Traffic]:
     except orjson.JSONDecodeError:
         value = None
     try:
-        return dict(_understood(value))
+        return dict(_understood(new_history(value)))
     except (KeyError, TypeError, ValueError, AttributeError):
         told = "it is neither a HAR nor what GET /_mock/history gives"
         raise UsageError(f"{file} is not understood: {told}") from None

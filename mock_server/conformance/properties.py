@@ -1,4 +1,4 @@
-"""The properties of a well-behaved client: each a sentence, what it rests on, and how much it matters."""
+"""The properties of a correct client: each with a sentence, a spec reference, and a severity."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ Severity = Literal["must", "should"]
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """``says`` is what a client does that has it; ``wrong`` and ``right`` show it in a line of code each."""
+    """``says`` is what a correct client does, and ``spec_reference`` where that is specified. ``wrong`` and ``right``
+    show it in a line of code each.
+    """
 
     id: str
     name: str
     says: str
-    rests_on: str
+    spec_reference: str
     severity: Severity
     wrong: str
     right: str
 
     def shown(self) -> dict[str, str]:
-        """What a report says of it, whatever became of it."""
-        return {name: getattr(self, name) for name in ("id", "name", "says", "rests_on", "severity")}
+        """What every report says about it."""
+        return {name: getattr(self, name) for name in ("id", "name", "says", "spec_reference", "severity")}
 
 
 PROPERTIES: dict[str, Property] = {
@@ -33,8 +35,8 @@ PROPERTIES: dict[str, Property] = {
     for one in (
         Property(
             "W01",
-            "sends-the-key",
-            "Every call of the API carries Authorization: Bearer KEY, or Key KEY.",
+            "sends-api-key",
+            "Every call to the API has the header Authorization: Bearer KEY, or Key KEY.",
             "all#authentication; wire#2; RFC 6750, 2.1",
             "must",
             'get(f"{base}/model/v1/generation/task/{id}")',
@@ -42,8 +44,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W02",
-            "says-json",
-            "A submit says Content-Type: application/json.",
+            "sends-json-content-type",
+            "A submit has the header Content-Type: application/json.",
             "wire#1",
             "must",
             "post(url, data=json.dumps(body))",
@@ -51,8 +53,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W03",
-            "sends-json",
-            "The body of a submit is JSON in UTF-8: no NaN, no key twice.",
+            "sends-valid-json",
+            "The body of a submit is valid JSON in UTF-8, without NaN and without duplicate keys.",
             "RFC 8259, 4 and 8.1",
             "must",
             "json.dumps({'cfg_scale': float('nan')})",
@@ -60,8 +62,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W04",
-            "keeps-the-contract",
-            "The body of a submit is what the model's document asks for.",
+            "sends-valid-parameters",
+            "The body of a submit is valid according to the model's document.",
             "the model's document; wire#4",
             "must",
             "{'model': ..., 'prompt': ..., 'duration': 5, 'seed': None}",
@@ -69,17 +71,17 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W05",
-            "buys-once",
-            "One intent makes one task: a submit whose answer was lost is not made again so that it makes another.",
-            "wire#1: a task is paid for when it is made",
+            "no-duplicate-task",
+            "One intent creates one task: the client does not create another when a response is lost.",
+            "wire#1: a task is billed when it is created",
             "must",
             "except ConnectionError: submit(body)",
-            "body['external_task_id'] = my_id; except ConnectionError: submit(body)  # a 409 means that it is there",
+            "body['external_task_id'] = my_id; except ConnectionError: submit(body)  # a 409 means that it exists",
         ),
         Property(
             "W06",
-            "retries-under-one-id",
-            "A submit that is tried again carries the external_task_id of the first try.",
+            "same-id-on-retry",
+            "A retry of a submit has the external_task_id of the first try.",
             "all#external_task_id: it is unique",
             "must",
             "for attempt in range(3): submit({**body, 'external_task_id': uuid4().hex})",
@@ -87,8 +89,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W07",
-            "honours-retry-after",
-            "After a 429 or 503 with Retry-After, in seconds or as a date, the same call waits so long.",
+            "respects-retry-after",
+            "After a 429 or 503, the client waits as long as Retry-After says, in seconds or as a date.",
             "RFC 9110, 10.2.3",
             "must",
             "if status == 429: sleep(1)",
@@ -96,8 +98,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W08",
-            "backs-off",
-            "After a 5xx or a lost connection the same call is not made again at once.",
+            "backs-off-on-failure",
+            "After a 5xx or a lost connection, the client does not repeat the call immediately.",
             "RFC 9110, 15.6; common practice",
             "should",
             "while True: try: return get(url) except Exception: continue",
@@ -105,8 +107,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W09",
-            "polls-with-patience",
-            "Polls of one task leave time between them.",
+            "pauses-between-polls",
+            "The client pauses between two polls of one task.",
             "wire#6: tasks take from seconds to minutes",
             "should",
             "while task['status'] == 'in_progress': task = get(url)",
@@ -114,8 +116,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W10",
-            "takes-no-for-an-answer",
-            "What was refused with a 4xx other than 402, 408, 409, 425 and 429 is not sent again as it is.",
+            "no-retry-on-4xx",
+            "After a 4xx other than 402, 408, 409, 425 and 429, the client does not send the same request again.",
             "RFC 9110, 15.5",
             "must",
             "for attempt in range(5): if post(url, body).ok: break",
@@ -123,17 +125,17 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W11",
-            "stops-at-the-end",
-            "A task that was seen completed or failed, in whichever form, is not polled again.",
-            "wire#1: what is final does not change; wire#2: COMPLETED says that it is over",
+            "stops-polling-when-final",
+            "The client does not poll a task again after it has seen it completed or failed, in either form.",
+            "wire#1: a final status does not change; wire#2: COMPLETED means that the task is over",
             "should",
             "while not task.get('output'): task = get(url)",
             "while task['status'].lower() not in ('completed', 'failed'): ...",
         ),
         Property(
             "W12",
-            "asks-for-what-it-has",
-            "Only ids that a submit answered, or that were given as external_task_id, are polled.",
+            "polls-known-ids-only",
+            "The client polls only ids from the response to a submit, or ids that it sent as external_task_id.",
             "wire#1",
             "must",
             'get(f"{base}/task/{external_id}") without quoting it',
@@ -141,8 +143,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W13",
-            "gives-up-in-the-end",
-            "A call that fails again and again is not tried for ever.",
+            "limits-retries",
+            "The client stops repeating a call that always fails.",
             "common practice",
             "should",
             "while True: try: return get(url) except Exception: sleep(5)",
@@ -150,17 +152,17 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W15",
-            "refuses-garbage",
-            "A callback that is no JSON is not acknowledged with a 2xx.",
-            "Standard Webhooks: a 2xx says that it was processed",
+            "rejects-malformed-callback",
+            "The client does not acknowledge a callback that is not JSON with a 2xx.",
+            "Standard Webhooks: a 2xx means that the callback was processed",
             "must",
             "def hook(request): return 200",
-            "def hook(request): task = json.loads(request.body) ... # 400 if that fails",
+            "def hook(request): task = json.loads(request.body) ... # 400 if this fails",
         ),
         Property(
             "W16",
-            "knows-its-tasks",
-            "A callback about a task that was never submitted is not acknowledged with a 2xx.",
+            "rejects-unknown-task-callback",
+            "The client does not acknowledge a callback about a task that it never submitted with a 2xx.",
             "wire#5; anybody can post to a callback URL",
             "should",
             "results[body['id']] = body['output']",
@@ -168,8 +170,8 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W17",
-            "takes-news-twice",
-            "Callbacks that come again are acknowledged with a 2xx.",
+            "accepts-duplicate-callback",
+            "The client acknowledges a repeated callback with a 2xx.",
             "wire#5: delivery is at least once",
             "must",
             "if id in seen: return 409",
@@ -177,26 +179,26 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W18",
-            "checks-signatures",
-            "A callback with a wrong or an old signature is not acknowledged with a 2xx, where a secret is set.",
+            "verifies-signatures",
+            "With a secret set, the client does not acknowledge a wrong or stale signature with a 2xx.",
             "Standard Webhooks, verifying",
             "must",
             "task = json.loads(request.body)",
-            "verify(secret, headers, request.body)  # signature and age, before anything else",
+            "verify(secret, headers, request.body)  # check signature and age first",
         ),
         Property(
             "W19",
-            "fetches-in-time",
-            "A video is fetched while its URL is good.",
+            "downloads-before-expiry",
+            "The client downloads a video while its URL is valid.",
             "wire#7: URLs expire",
             "should",
             "save_for_later(task['output'][0]['content'][0]['url'])",
-            "download(url)  # as soon as the task is completed; poll again for a fresh URL",
+            "download(url)  # as soon as the task is completed; poll again for a new URL",
         ),
         Property(
             "W20",
-            "fetches-all-of-it",
-            "A video that broke off is fetched again.",
+            "retries-broken-download",
+            "The client repeats a download that was cut off.",
             "RFC 9112, 6.3: a body shorter than Content-Length is incomplete",
             "should",
             "try: save(get(url).content) except Exception: pass",
@@ -204,18 +206,18 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "W21",
-            "takes-good-news",
-            "A callback that is all right is acknowledged with a 2xx; one good signature among several is enough.",
-            "Standard Webhooks: anything but a 2xx is tried again, and during a rotation of secrets each of them signs",
+            "accepts-valid-callback",
+            "The client acknowledges a valid callback with a 2xx; one valid signature among several is enough.",
+            "Standard Webhooks: anything but a 2xx is sent again; during a rotation each secret signs",
             "should",
             "if headers['webhook-signature'] != mine: return 401",
             "if mine not in headers['webhook-signature'].split(): return 401",
         ),
         Property(
             "W22",
-            "key-stays-on-its-host",
-            "The API key is sent to the host that the user named, and to no host that only an answer names.",
-            "wire#2: the URLs are on the address the client used; the official SDK puts them on its own origin",
+            "api-key-stays-on-host",
+            "The client sends the API key only to the host that its user configured, not to hosts that responses name.",
+            "wire#2: the URLs have the address that the client used; the official SDK keeps its own origin",
             "should",
             "get(answer['status_url'], headers=key)",
             "get(base_url + urlsplit(answer['status_url']).path, headers=key)",
@@ -226,7 +228,7 @@ PROPERTIES: dict[str, Property] = {
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where patience begins: seconds between two polls, and after a failure; how many failures in a row are enough.
+    """What counts as patient: seconds between two polls, and after a failure; how many failures in a row are enough.
     ``slack`` is what a client's clock may be off by, ``grace`` what it may be late after its deadline; both in seconds.
     """
 
@@ -237,7 +239,7 @@ class Thresholds:
     grace: float = 120.0
 
 
-PROFILES: dict[str, Thresholds] = {
+STRICTNESS: dict[str, Thresholds] = {
     "default": Thresholds(),
     "strict": Thresholds(poll_gap=2.0, retry_gap=1.0, most_failures=6, slack=0.0, grace=60.0),
     "polite": Thresholds(poll_gap=5.0, retry_gap=2.0, most_failures=5),
@@ -245,20 +247,20 @@ PROFILES: dict[str, Thresholds] = {
 
 
 def thresholds(name: str, overrides: dict[str, Any] | None = None) -> Thresholds:
-    """A profile by its name, with some of it changed. Raises UsageError."""
-    if name not in PROFILES:
-        raise UsageError(f"there is no profile {name!r}{nearest(name, PROFILES)}")
+    """A level of strictness by its name, with some of it changed. Raises UsageError."""
+    if name not in STRICTNESS:
+        raise UsageError(f"there is no strictness {name!r}{nearest(name, STRICTNESS)}")
     known = {one.name for one in fields(Thresholds)}
     for given in overrides or {}:
         if given not in known:
             raise UsageError(f"{given} is no threshold{nearest(given, sorted(known))}")
-    base = PROFILES[name]
+    base = STRICTNESS[name]
     return Thresholds(**{one: (overrides or {}).get(one, getattr(base, one)) for one in known})
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One time a property did not hold: what happened, when (virtual seconds), and the numbers of the calls."""
+    """One violation of a property: what happened, when (virtual seconds), and the numbers of the calls."""
 
     property: Property
     says: str
@@ -268,7 +270,7 @@ class Fault:
 
 @dataclass
 class Verdict:
-    """What was held against a client, and how often each property was put to the test at all."""
+    """The violations of a client, and how often each property was exercised at all."""
 
     faults: list[Fault] = field(default_factory=list)
     exercised: dict[str, int] = field(default_factory=dict)
@@ -278,9 +280,9 @@ class Verdict:
         self.exercised[property_id] = self.exercised.get(property_id, 0) + 1
 
     def blame(self, property_id: str, says: str, at: float, *calls: int) -> None:
-        """It did not hold."""
+        """Add a violation."""
         self.faults.append(Fault(PROPERTIES[property_id], says, at, calls))
 
     def of(self, property_id: str) -> list[Fault]:
-        """All that was held against one property."""
+        """All violations of one property."""
         return [fault for fault in self.faults if fault.property.id == property_id]

@@ -1,4 +1,4 @@
-"""What was held against clients by their traffic: as a sheet to be told, and as JSON."""
+"""The conformance of clients by their traffic: as a scorecard, and as JSON."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mock_server.conformance.scorecard import Row, Scorecard, badge, html, junit
 from mock_server.core.redaction import safe_text
 
 MOST_SHOWN = 5
-TITLE = "How the client conducted itself"
+TITLE = "Conformance of the client"
 
 Verdicts = Mapping[str, Verdict]
 
 
 def scorecard(verdicts: Verdicts, began_at: float) -> Scorecard:
-    """A sheet on verdicts, which are by the tenants they are of; moments count from ``began_at``."""
+    """A scorecard of verdicts, which are by the tenants they are of; moments count from ``began_at``."""
     return Scorecard(TITLE, [_row(verdicts, one, began_at) for one in PROPERTIES.values()])
 
 
@@ -42,7 +42,7 @@ def as_json(verdicts: Verdicts) -> dict[str, Any]:
                 **row.about.shown(),
                 "state": row.state,
                 "exercised": row.exercised,
-                "wrong": [
+                "violations": [
                     {"tenant": label, "at": fault.at, "says": safe_text(fault.says), "calls": list(fault.calls)}
                     for label, fault in _faults(verdicts, row.about)
                 ],
@@ -72,17 +72,21 @@ def written(verdicts: Verdicts, began_at: float, form: str) -> bytes:
 
 
 def summary(verdicts: Verdicts, began_at: float) -> Iterator[str]:
-    """The report in a few lines: what is wrong, and how much was judged."""
+    """The report in a few lines: the violations, and how much was judged."""
     made = scorecard(verdicts, began_at)
-    for row in made.wrong:
+    for row in made.violated:
         about = row.about
-        yield printable(f"{about.id} {about.name} ({about.severity}), {row.wrong} times wrong: {about.says}")
+        yield printable(f"{about.id} {about.name} ({about.severity}), violated {_times(row.violated)}: {about.says}")
         yield from (f"    {printable(line)}" for told in row.told for line in told[:1])
     yield made.summary
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def concluded(verdicts: Verdicts, began_at: float, file: str | None) -> bool:
-    """Write the report to a file, if there is one; whether nothing is held against anybody."""
+    """Write the report to a file, if there is one; whether no client violated a property."""
     if file is not None:
         form = {".json": "json", ".xml": "junit", ".svg": "badge"}.get(Path(file).suffix, "html")
         Path(file).write_bytes(written(verdicts, began_at, form))

@@ -11,43 +11,43 @@ from xml.etree import ElementTree as ET
 
 from mock_server.conformance.properties import Property
 
-State = Literal["wrong", "held", "not exercised"]
+State = Literal["violated", "satisfied", "not exercised"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_MARKS: dict[State, str] = {"wrong": "WRONG", "held": "ok", "not exercised": "-"}
+_MARKS: dict[State, str] = {"violated": "FAIL", "satisfied": "ok", "not exercised": "-"}
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:66rem;margin:2rem auto;padding:0 1rem;color:#1d2433;background:#fff}
 table{border-collapse:collapse;width:100%}td,th{padding:.3rem .7rem;text-align:left;border-bottom:1px solid #dde2ea;
 vertical-align:top}td:nth-child(-n+2){white-space:nowrap}.count{text-align:right}
 pre{background:#f3f5f9;padding:.6rem;overflow:auto;border-radius:4px}
-.wrong{color:#b00020}.held{color:#0a7d32}.not{color:#66708a}
+.violated{color:#b00020}.satisfied{color:#0a7d32}.not{color:#66708a}
 @media(prefers-color-scheme:dark){body{background:#141821;color:#dfe4ee}pre{background:#1f2531}td,th{border-color:#2c3444}
-.wrong{color:#ff8a9a}.held{color:#7ddc9a}.not{color:#9aa4bb}}
+.violated{color:#ff8a9a}.satisfied{color:#7ddc9a}.not{color:#9aa4bb}}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one property: how often it was put to the test, how often it did not hold, and what happened, some
-    lines for each time that is told.
+    """The result for one property: how often it was exercised, how often it was violated, and what happened, some lines
+    for each violation that is shown.
     """
 
     about: Property
     exercised: int
-    wrong: int
+    violated: int
     told: Sequence[Sequence[str]] = ()
 
     @property
     def state(self) -> State:
-        """``wrong``, ``held``, or ``not exercised``, which is no praise."""
-        if self.wrong:
-            return "wrong"
-        return "held" if self.exercised else "not exercised"
+        """``violated``, ``satisfied``, or ``not exercised``, which says nothing about the client."""
+        if self.violated:
+            return "violated"
+        return "satisfied" if self.exercised else "not exercised"
 
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """All rows, and what else is to be said: ``notes`` at the end, and how much of the contract was ``met``."""
+    """All rows, ``notes`` at the end, and how much of the contract the client has ``met``."""
 
     title: str
     rows: Sequence[Row]
@@ -59,19 +59,21 @@ class Scorecard:
         return sum(row.state == state for row in self.rows)
 
     @property
-    def wrong(self) -> list[Row]:
-        """What is wrong, what matters most first."""
-        return sorted((row for row in self.rows if row.state == "wrong"), key=lambda row: row.about.severity != "must")
+    def violated(self) -> list[Row]:
+        """The properties that are violated, the musts first."""
+        return sorted(
+            (row for row in self.rows if row.state == "violated"), key=lambda row: row.about.severity != "must"
+        )
 
     @property
     def clean(self) -> bool:
-        """Nothing is held against the client, and not for want of anything to judge."""
-        return not self.count("wrong") and bool(self.count("held"))
+        """No property is violated, and at least one is satisfied."""
+        return not self.count("violated") and bool(self.count("satisfied"))
 
     @property
     def summary(self) -> str:
         """All of it in a line."""
-        states: tuple[State, ...] = ("wrong", "held", "not exercised")
+        states: tuple[State, ...] = ("violated", "satisfied", "not exercised")
         return f"{len(self.rows)} properties: {', '.join(f'{self.count(state)} {state}' for state in states)}"
 
 
@@ -80,7 +82,7 @@ def text(scorecard: Scorecard) -> Iterator[str]:
     for row in scorecard.rows:
         one = row.about
         yield f"{_MARKS[row.state]:7}{one.id}  {one.name:31}{row.exercised:6}  {one.says}"
-    for row in scorecard.wrong:
+    for row in scorecard.violated:
         yield ""
         yield from map(printable, section(row))
     yield ""
@@ -92,10 +94,10 @@ def text(scorecard: Scorecard) -> Iterator[str]:
 
 
 def section(row: Row) -> Iterator[str]:
-    """What is wrong with one property."""
+    """One violated property: what happened, and the code that does it wrong and right."""
     one = row.about
     yield f"{one.id} {one.name} ({one.severity}): {one.says}"
-    yield f"    rests on  {one.rests_on}"
+    yield f"    spec      {one.spec_reference}"
     for told in row.told:
         yield from (f"    {line}" for line in told)
     yield f"    wrong     {one.wrong}"
@@ -109,7 +111,7 @@ def printable(said: str) -> str:
 
 
 def _met(scorecard: Scorecard) -> Iterator[str]:
-    yield "met of the contract"
+    yield "coverage of the contract"
     for model, kind, share, missing in scorecard.met:
         yield f"    {model:22}{kind:12}{share:>9}{f'  not {missing}' if missing else ''}"
 
@@ -121,17 +123,16 @@ def html(scorecard: Scorecard) -> str:
         f'<td class="count">{row.exercised}</td><td>{escape(row.about.says)}</td></tr>'
         for row in scorecard.rows
     )
-    parts = "".join(_html_section(row) for row in scorecard.wrong)
+    parts = "".join(_html_section(row) for row in scorecard.violated)
     met = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in scorecard.met)
-    coverage = (
-        f"<h2>Met of the contract</h2><table><tr><th>model</th><th></th><th>met</th><th>not met</th></tr>{met}</table>"
-    )
+    heads = "<tr><th>model</th><th></th><th>seen</th><th>not seen</th></tr>"
+    coverage = f"<h2>Coverage of the contract</h2><table>{heads}{met}</table>"
     notes = "".join(f"<p>{escape(note)}</p>" for note in scorecard.notes)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(scorecard.title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
-        f"<h1>{escape(scorecard.title)}</h1><p>{escape(scorecard.summary)}. What was not exercised is not praised: "
-        f"nothing put it to the test.</p>{notes}<table><tr><th></th><th></th><th>times</th><th></th></tr>{rows}"
+        f"<h1>{escape(scorecard.title)}</h1><p>{escape(scorecard.summary)}. A property that is not exercised says "
+        f"nothing about the client.</p>{notes}<table><tr><th></th><th></th><th>times</th><th></th></tr>{rows}"
         f"</table>{parts}{coverage if scorecard.met else ''}</html>"
     )
 
@@ -140,24 +141,24 @@ def _html_section(row: Row) -> str:
     one = row.about
     told = "".join("<pre>{}</pre>".format(escape(printable("\n".join(lines)))) for lines in row.told)
     return (
-        f'<h2 class="wrong">{one.id} {escape(one.name)}</h2><p>{escape(one.says)} ({one.severity}; rests on '
-        f"{escape(one.rests_on)})</p>{told}<p>Wrong:</p><pre>{escape(one.wrong)}</pre>"
+        f'<h2 class="violated">{one.id} {escape(one.name)}</h2><p>{escape(one.says)} ({one.severity}; spec reference: '
+        f"{escape(one.spec_reference)})</p>{told}<p>Wrong:</p><pre>{escape(one.wrong)}</pre>"
         f"<p>Right:</p><pre>{escape(one.right)}</pre>"
     )
 
 
 def junit(scorecard: Scorecard, name: str, elapsed: float) -> str:
-    """A test case for each property: it failed where it is wrong, and was skipped where nothing put it to the test."""
+    """A test case for each property: failed where it is violated, skipped where it was not exercised."""
     suite = ET.Element("testsuite", name=name, time=f"{elapsed:.3f}", tests=str(len(scorecard.rows)))
-    suite.set("failures", str(scorecard.count("wrong")))
+    suite.set("failures", str(scorecard.count("violated")))
     suite.set("skipped", str(scorecard.count("not exercised")))
     for row in scorecard.rows:
         one = row.about
         case = ET.SubElement(suite, "testcase", classname=name, name=f"{one.id} {one.name}")
-        if row.state == "wrong":
+        if row.state == "violated":
             ET.SubElement(case, "failure", message=_printable(one.says)).text = _printable("\n".join(section(row)))
         elif row.state == "not exercised":
-            ET.SubElement(case, "skipped", message="nothing put it to the test")
+            ET.SubElement(case, "skipped", message="not exercised")
     return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -166,10 +167,10 @@ def _printable(said: str) -> str:
 
 
 def badge(scorecard: Scorecard) -> str:
-    """A badge as SVG: how many of the properties that were put to the test held."""
-    held, wrong = scorecard.count("held"), scorecard.count("wrong")
-    told = f"{held} of {held + wrong} properties" if held + wrong else "not exercised"
-    colour = "#0a7d32" if scorecard.clean else "#b00020" if wrong else "#66708a"
+    """A badge as SVG: how many of the exercised properties are satisfied."""
+    satisfied, violated = scorecard.count("satisfied"), scorecard.count("violated")
+    told = f"{satisfied} of {satisfied + violated} properties" if satisfied + violated else "not exercised"
+    colour = "#0a7d32" if scorecard.clean else "#b00020" if violated else "#66708a"
     left, right = 78, 7 * len(told) + 16
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="22" role="img" '

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from mock_server.conformance.traffic import Seen, Told, Traffic
+from mock_server.conformance.traffic import CallbackSeen, Seen, Traffic
 from mock_server.platform.journal import Exchange, pairs
 from mock_server.platform.task import Delivery
 
@@ -22,7 +22,7 @@ def of_journal(exchanges: Iterable[Exchange], deliveries: Iterable[Delivery]) ->
     """The traffic of one tenant of a server of ours."""
     calls = [_of_exchange(one) for one in exchanges]
     told = [
-        Told(
+        CallbackSeen(
             attempt.at,
             delivery.task_id,
             delivery.id,
@@ -70,7 +70,9 @@ def of_history(history: Mapping[str, Any]) -> dict[str, Traffic]:
             if event["kind"] == "call" and event["tenant"] == label
         ]
         told = [
-            Told(attempt["at"], one["task"], one["id"], _names(attempt["fault"]), attempt["status"], one["signed"])
+            CallbackSeen(
+                attempt["at"], one["task"], one["id"], _names(attempt["fault"]), attempt["status"], one["signed"]
+            )
             for one in history["callbacks"]
             if one["tenant"] == label
             for attempt in one["attempts"]

@@ -225,7 +225,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CallbackSeen:
     """One attempt at a callback: its task and news, what a fault did to it, and what the receiver answered."""
 
     at: float
@@ -248,11 +248,11 @@ class Traffic:
     """
 
     calls: list[Seen]
-    callbacks: list[Told]
+    callbacks: list[CallbackSeen]
     blind: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, calls: Iterable[Seen], callbacks: Iterable[Told] = (), blind: Iterable[str] = ()) -> Traffic:
+    def of(cls, calls: Iterable[Seen], callbacks: Iterable[CallbackSeen] = (), blind: Iterable[str] = ()) -> Traffic:
         """Traffic in the order of time."""
         return cls(list(calls), sorted(callbacks, key=lambda one: one.at), frozenset(blind))
 

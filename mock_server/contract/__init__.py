@@ -1,3 +1,3 @@
-"""What a model's API is: parameters, rules, judge, error table, ledger, discovery, and the OpenAPI document.
+"""What a model's API is: parameters, rules, judge, error table, ledger, discovery, OpenAPI document.
 May import: ``lifecycle`` and below.
 """

@@ -262,7 +262,7 @@ class Judge:
 
 
 def shape_example(shape: Shape | str, model: str) -> str:
-    """The right shape of a body, to be shown to whoever sent another."""
+    """The right shape of a body, to show to a client that sent another."""
     return {
         "flat": f'{{"model": "{model}", ...parameters}}',
         "data": f'{{"model": "{model}", "data": {{...parameters}}}}',

@@ -60,8 +60,8 @@ def type_shown(value: Any) -> str:
     return kind if isinstance(value, dict | list) else f"{kind} ({shown(value)})"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at the known name closest to ``name``, or the known names when none is close."""
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to ``name``, or None when none is close."""
     import difflib
 
     names = list(known)
@@ -71,8 +71,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
         or [one for one in names if meant in one.split("_")]
         or difflib.get_close_matches(meant, names, n=1, cutoff=0.5)
     )
-    if close:
-        return f"; did you mean {close[0]}?"
+    return close[0] if close else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at the known name closest to ``name``, or the known names when none is close."""
+    names = list(known)
+    close = closest(name, names)
+    if close is not None:
+        return f"; did you mean {close}?"
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return f"; known are {', '.join(names[:MOST_NAMED])}{more}"
 

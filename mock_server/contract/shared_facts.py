@@ -14,7 +14,7 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
     ("The wrapper may carry `moderation`, `dash_scope` and `metadata`; `metadata` comes back.", "wire#1", "observed"),
     ("A submit answers 200 with `id`, `model`, `status`, `progress`, `created_at`, `metadata`.", "wire#1", "observed"),
     ("`created_at` is in whole Unix seconds.", "wire#1", "observed"),
-    ("A submit's answer always says `in_progress` and progress 0, whatever the profile.", "wire#1", "assumed"),
+    ("A submit's answer always says `in_progress` and progress 0, with every timing.", "wire#1", "assumed"),
     ("`progress` is there only while a task is in progress.", "wire#1", "sibling"),
     ("`metadata` has timing beside what the client sent.", "wire#1", "sibling"),
     ("Its names are `in_queue_at` and, once ended, `completed_at`, in whole Unix milliseconds.", "wire#1", "observed"),
@@ -24,7 +24,7 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
     ("`external_task_id` works as a task id.", "all#external_task_id", "documented"),
     ("A second task with the same `external_task_id` under one key is 409, 40901.", "wire#1", "assumed"),
     ("One API key is one user; tasks of another key are 404.", "wire#1", "assumed"),
-    ("A refused body of a known model is a task failure with HTTP 400.", "wire#4", "assumed"),
+    ("A rejected body of a known model is a task failure with HTTP 400.", "wire#4", "assumed"),
     (
         "A wrong shape of a known model is a task failure with that model's code for any other mistake.",
         "wire#4",
@@ -37,11 +37,15 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
         "wire#4",
         "assumed",
     ),
-    ("Types are exact; null and unknown parameters are refused.", "wire#4", "assumed"),
+    ("Types are exact; null and unknown parameters are rejected.", "wire#4", "assumed"),
     ("Lengths count Unicode code points.", "wire#4", "assumed"),
     ("10MB is 10 MiB of decoded bytes.", "wire#4", "assumed"),
     ("Base64 is the standard alphabet with padding and without line breaks.", "wire#4", "assumed"),
-    ("An image URL that ends in another file extension is refused; one without extension is not.", "wire#4", "assumed"),
+    (
+        "An image URL with another file extension is rejected; one without extension is not.",
+        "wire#4",
+        "assumed",
+    ),
     ("Image URLs are fetched and checked when they point to this machine, else taken on trust.", "wire#4", "assumed"),
     ("An image is judged by its bytes: header, width, height, and a proper end.", "wire#4", "assumed"),
     ("`watermark_info` is an object whose `enabled` is required.", "wire#4", "assumed"),
@@ -60,7 +64,7 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
     ("Retries come 1, 5, 30, 120 and 600 s after the attempt before; 410 ends them.", "wire#5", "assumed"),
     ("Callbacks carry the headers of Standard Webhooks.", "wire#5", "assumed"),
     (
-        "Profile fast queues 0.2 s and runs 1.6 to 2.4 s; realistic queues 2 to 8 s and runs 45 s to 4 min.",
+        "Timing fast queues 0.2 s and runs 1.6 to 2.4 s; realistic queues 2 to 8 s and runs 45 s to 4 min.",
         "wire#6",
         "assumed",
     ),
@@ -150,7 +154,7 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
     ),
     ("The list can be asked for 500 models and more on a page.", "wire#3", "observed"),
     (
-        "`page` counts from 1; `page_size` is 20 unless told, and one above 1,000 counts as 1,000.",
+        "`page` counts from 1; `page_size` is by default 20, and one above 1,000 counts as 1,000.",
         "wire#3",
         "assumed",
     ),
@@ -190,12 +194,12 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
         "observed",
     ),
     (
-        "A parameter that works only with one value of another is told as `mutually_exclusive` with the other values "
+        "A parameter that works only with one value of another is listed as `mutually_exclusive` with the other values "
         "in `when`.",
         "wire#3",
         "assumed",
     ),
-    ("A rule that none of these kinds says is told as one of kind `note`.", "wire#3", "assumed"),
+    ("A rule that none of these kinds says is listed as one of kind `note`.", "wire#3", "assumed"),
     ("`GET /model/v1/models/skill/{model}` is a page in Markdown.", "wire#3", "observed"),
     (
         "`GET /model/v1/models/skill/search` takes `q`, `input`, `output`, `type`, `provider` and `limit`, and answers "
@@ -218,10 +222,10 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
     ),
     ("`GET /api/v1/auth/me` is `{user: {id, email, account, name, role}}`.", "wire#3", "observed"),
     ("A login is authorized at once; its access token is its API key.", "wire#3", "assumed"),
-    ("A device code is good for 30 minutes of the clock; 1,000 are remembered.", "wire#3", "assumed"),
+    ("A device code is valid for 30 minutes of the clock; 1,000 are remembered.", "wire#3", "assumed"),
     ("A device code that nobody was given is 404, 40401.", "wire#3", "assumed"),
     ("The proof of a login, a signature of the client, is not looked at.", "wire#3", "assumed"),
-    ("Where API keys were named, a login is refused: 409, 40904.", "wire#3", "assumed"),
+    ("Where API keys were named, a login is rejected: 409, 40904.", "wire#3", "assumed"),
     (
         "A spec gives every bound of the document, those included that apply at times only; an `input_schema` "
         "only those that always apply, and `input_rules` the others.",
@@ -232,10 +236,14 @@ FACTS: tuple[tuple[str, str, Evidence], ...] = (
     ("A task is charged when it is made; failed and cancelled tasks are refunded.", "wire#3", "assumed"),
     ("A submit that cannot be paid is 402, 40201.", "wire#4", "assumed"),
     ("Too many running tasks are 429, 42902, too many calls 429, 42901, with `Retry-After`.", "wire#4", "assumed"),
-    ("Queued and held tasks count as running.", "wire#4", "assumed"),
-    ("Calls are counted in windows that begin with the first call; `RateLimit-*` headers tell.", "wire#4", "assumed"),
+    ("Queued and paused tasks count as running.", "wire#4", "assumed"),
     (
-        "`Retry-After` and `RateLimit-Reset` are in the client's seconds, whatever the clock's pace.",
+        "Calls are counted in windows that begin with the first call; `RateLimit-*` headers say so.",
+        "wire#4",
+        "assumed",
+    ),
+    (
+        "`Retry-After` and `RateLimit-Reset` are in the client's seconds, whatever the clock's speed.",
         "wire#4",
         "assumed",
     ),

@@ -1,3 +1,3 @@
-"""What every wing needs and that knows nothing of tasks: clock, errors, images, outgoing requests, redaction.
+"""Basics that know nothing of tasks: clock, errors, images, outgoing requests, redaction.
 May import: nothing of this package but ``core`` itself.
 """

@@ -82,7 +82,7 @@ class TaskRejected(Exception):
         super().__init__(self.message)
 
 
-class ScenarioRefused(Exception):
+class ScenarioRejection(Exception):
     """A submit that a scenario refuses with a code, whatever is right about it."""
 
     def __init__(self, scenario: str, code: str, message: str | None) -> None:
@@ -100,10 +100,10 @@ class ScenarioMistake(UsageError):
 
 
 class MissingExtra(UsageError):
-    """Something was asked for that an optional part of the package does."""
+    """Something was asked for that needs an extra of the package."""
 
     def __init__(self, wanted: str, extra: str) -> None:
         super().__init__(
-            f"{wanted} needs an optional part: pip install 'kirin-mock[{extra}]', or '.[{extra}]' in a checkout"
+            f"{wanted} needs the extra [{extra}]: pip install 'kirin-mock[{extra}]', or '.[{extra}]' in a checkout"
         )
         self.extra = extra

@@ -11,6 +11,7 @@ import base64
 import ipaddress
 import re
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ METADATA = {
 }
 
 
-class TargetRefused(Exception):
+class TargetBlocked(Exception):
     """The address may not be talked to; the text says why and what would allow it."""
 
 
@@ -48,18 +49,38 @@ class Target:
     authorization: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class StandIn:
-    """Hosts that this server stands in for, at their usual ports, and its own URL, without a slash at the end."""
+    """Hosts that mean this server, at their usual ports or at ``port``. Its own requests to them go to ``via``: scheme,
+    host and port, without a slash at the end.
+    """
 
     hosts: frozenset[str]
-    url: str
+    via: str
+    port: int | None = None
+
+    @classmethod
+    def of_url(cls, url: str) -> StandIn:
+        """A server that is called by its own URL, and that no other name leads to."""
+        parts = urlsplit(url)
+        return cls(frozenset({_host_of(parts)}), f"{parts.scheme}://{parts.netloc}", parts.port)
 
     def is_for(self, parts: SplitResult) -> bool:
-        """Whether a URL means this server."""
-        usual = {"http": 80, "https": 443}.get(parts.scheme.lower())
-        host = (parts.hostname or "").removesuffix(".")
-        return host in self.hosts and (parts.port or usual) == usual
+        """Whether a URL means this server. Raises ValueError for a port that is none."""
+        usual = _USUAL_PORTS.get(parts.scheme.lower())
+        return _host_of(parts) in self.hosts and (parts.port or usual) == (self.port or usual)
+
+    def target(self, parts: SplitResult) -> Target:
+        """Where a request for a URL of these hosts goes."""
+        port = f":{self.port}" if self.port is not None else ""
+        return _target(parts, self.via, _host_of(parts) + port)
+
+
+def _host_of(parts: SplitResult) -> str:
+    return (parts.hostname or "").removesuffix(".")
 
 
 class AddressPolicy:
@@ -81,24 +102,24 @@ class AddressPolicy:
                 self._names.add(entry.lower().rstrip("."))
 
     def check_name(self, host: str) -> None:
-        """Raise TargetRefused for a name that no address could make allowed, so that it is never looked up."""
+        """Raise TargetBlocked for a name that no address could make allowed, so that it is never looked up."""
         name = host.lower().rstrip(".")
         if not (_is_local(host) or self._any or self._networks or name in self._names):
             hint = self._hint.replace("HOST", host)
-            raise TargetRefused(f"{host} is not known to be on this machine; allow it with {hint}")
+            raise TargetBlocked(f"{host} is not known to be on this machine; allow it with {hint}")
 
     def check(self, address: Address, host: str) -> None:
-        """Raise TargetRefused unless ``address``, written as ``host``, may be talked to."""
+        """Raise TargetBlocked unless ``address``, written as ``host``, may be talked to."""
         for meant in (address, *_embedded(address)):
             if meant.is_link_local or meant in METADATA:
-                raise TargetRefused(f"{host} is the link-local or metadata address {meant}, which is never allowed")
+                raise TargetBlocked(f"{host} is the link-local or metadata address {meant}, which is never allowed")
         address = getattr(address, "ipv4_mapped", None) or address
         name = host.lower().rstrip(".")
         if self._any or name in self._names or (address.is_loopback and _is_local(host)):
             return
         if any(address in network for network in self._networks):
             return
-        raise TargetRefused(
+        raise TargetBlocked(
             f"{host} ({address}) is not on this machine; allow it with {self._hint.replace('HOST', host)}"
         )
 
@@ -143,29 +164,29 @@ async def look_up(host: str, port: int) -> list[str]:
 
 
 def split(url: str) -> SplitResult:
-    """The parts of a URL that can be called. Raises TargetRefused for one that different readers would read apart."""
+    """The parts of a URL that can be called. Raises TargetBlocked for one that different readers would read apart."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise TargetRefused("not a URL that can be called: its host or port cannot be read") from None
+        raise TargetBlocked("not a URL that can be called: its host or port cannot be read") from None
     if parts.scheme.lower() not in {"http", "https"} or not host:
-        raise TargetRefused("not a URL that can be called; it must start with http:// or https://")
+        raise TargetBlocked("not a URL that can be called; it must start with http:// or https://")
     after_bracket = parts.netloc.rpartition("@")[2].partition("]")[2]
     if "\\" in url or re.search(r"[\x00-\x20\x7f]", url) or (after_bracket and not after_bracket.startswith(":")):
-        raise TargetRefused("not a URL that can be called: it has characters that do not belong in one")
+        raise TargetBlocked("not a URL that can be called: it has characters that do not belong in one")
     return parts
 
 
 async def resolve(parts: SplitResult, policy: AddressPolicy, resolver: Resolver = look_up) -> list[Address]:
-    """The addresses behind a URL's host. Raises TargetRefused or Unreachable."""
+    """The addresses behind a URL's host. Raises TargetBlocked or Unreachable."""
     host = parts.hostname or ""
     try:
         return [literal_address(host)]
     except ValueError:
         policy.check_name(host)
     try:
-        found = await resolver(host, parts.port or (443 if parts.scheme.lower() == "https" else 80))
+        found = await resolver(host, parts.port or _USUAL_PORTS[parts.scheme.lower()])
     except (OSError, UnicodeError):
         found = []
     if not found:
@@ -178,7 +199,7 @@ def _ascii(host: str) -> str:
     try:
         return host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError:
-        raise TargetRefused("not a URL that can be called: its host is no name") from None
+        raise TargetBlocked("not a URL that can be called: its host is no name") from None
 
 
 def _basic(userinfo: str) -> str | None:
@@ -192,11 +213,12 @@ def _own_headers(target: Target) -> dict[str, str]:
     return {**authorization, "host": target.host_header}
 
 
-def _target(parts: SplitResult, base: str) -> Target:
-    """What a URL names, at ``base``."""
+def _target(parts: SplitResult, base: str, host_header: str | None = None) -> Target:
+    """What a URL names, at ``base``, its host as it was written or as ``host_header`` says."""
     query = f"?{parts.query}" if parts.query else ""
     userinfo, _, written = parts.netloc.rpartition("@")
-    return Target(f"{base}{parts.path or '/'}{query}", parts.hostname or "", _ascii(written), _basic(userinfo))
+    header = _ascii(written) if host_header is None else host_header
+    return Target(f"{base}{parts.path or '/'}{query}", parts.hostname or "", header, _basic(userinfo))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +250,9 @@ async def _body(answer: httpx.Response, timeout: float, max_bytes: int) -> bytes
 class Outgoing:
     """Makes requests, one connection pool for each event loop. Times are real seconds.
 
-    ``transport`` carries them instead of the network, for a server that listens on no socket; ``own`` is then how that
-    server is called in URLs (host and port), a name that nothing resolves. Requests for hosts that the server stands in
-    for come to itself.
+    ``transport`` carries them instead of the network, for a server that listens on no socket; ``own`` is then that
+    server's own URL, whose name nothing resolves. ``stand_in`` names hosts that mean this server for life; others may
+    come and go. Requests for any of them come to the server itself, whatever the policy says.
     """
 
     def __init__(
@@ -241,11 +263,11 @@ class Outgoing:
         stand_in: StandIn | None = None,
     ) -> None:
         self._transport = transport
-        self._stand_in = stand_in
         self._resolver = resolver
-        self._own = own
-        #: Hosts that this server stands in for just now: requests to them come back to it, and nothing resolves them.
-        self.intercepted: list[Collection[str]] = []
+        self._own = () if own is None else (StandIn.of_url(own),)
+        self._changing = threading.Lock()
+        #: What this server stands in for just now. Replaced as a whole: threads read it while others change it.
+        self.stand_ins: tuple[StandIn, ...] = () if stand_in is None else (stand_in,)
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -266,18 +288,34 @@ class Outgoing:
             self._loop = loop
         return self._client
 
+    def add(self, stand_in: StandIn) -> None:
+        """From now on these hosts mean this server too. From any thread."""
+        with self._changing:
+            self.stand_ins = (*self.stand_ins, stand_in)
+
+    def remove(self, stand_in: StandIn) -> None:
+        """The end of what ``add`` began."""
+        with self._changing:
+            self.stand_ins = tuple(one for one in self.stand_ins if one is not stand_in)
+
+    def stood_in_for(self) -> frozenset[str]:
+        """The hosts that this server stands in for just now."""
+        return frozenset().union(*(one.hosts for one in self.stand_ins))
+
+    def means_us(self, parts: SplitResult) -> StandIn | None:
+        """Why a URL means this server; None for one that does not. Raises ValueError for a port that is none."""
+        return next((one for one in (*self.stand_ins, *self._own) if one.is_for(parts)), None)
+
     async def target(self, url: str, policy: AddressPolicy) -> Target:
         """Resolve a URL once and pin it. All addresses of a name must be allowed.
 
-        Raises TargetRefused or Unreachable.
+        Raises TargetBlocked or Unreachable.
         """
-        written = url.partition("://")[2].partition("/")[0]
-        if written == self._own or any(written in hosts for hosts in self.intercepted):
-            return Target(url, written, written)
         parts = split(url)
         host = parts.hostname or ""
-        if self._stand_in is not None and self._stand_in.is_for(parts):
-            return _target(parts, self._stand_in.url)
+        ours = self.means_us(parts)
+        if ours is not None:
+            return ours.target(parts)
         addresses = await resolve(parts, policy, self._resolver)
         for address in addresses:
             policy.check(address, host)

@@ -1,4 +1,4 @@
-"""How a task will go: from the profile and what a scenario says of it, drawn from the seed and the task's id, so that
+"""How a task will go: from the timing and what a scenario says of it, drawn from the seed and the task's id, so that
 a run repeats exactly.
 
 Durations are in seconds.
@@ -18,7 +18,7 @@ from mock_server.core.moments import moment
 from mock_server.lifecycle.timeline import Failure, Frame, Status, Timeline
 
 
-class Profile(StrEnum):
+class Timing(StrEnum):
     """How long tasks take (wire#6; assumed)."""
 
     INSTANT = "instant"
@@ -62,13 +62,13 @@ class TaskPlan(NamedTuple):
     stuck_at: float | None = None
 
 
-def plan_of(profile: Profile, draw: RandomSource, effort: float, failure: Failure | None) -> TaskPlan:
+def plan_of(timing: Timing, draw: RandomSource, effort: float, failure: Failure | None) -> TaskPlan:
     """The course of a task that no scenario is for. ``effort`` is 1.0 for the quickest kind of task and grows with
     mode, length and sound.
     """
-    if profile is Profile.INSTANT:
+    if timing is Timing.INSTANT:
         return TaskPlan(0.0, 0.0, failure)
-    if profile is Profile.FAST:
+    if timing is Timing.FAST:
         return TaskPlan(0.2, 1.6 + 0.8 * draw.work, failure)
     return TaskPlan(2 + 6 * draw.wait, min(240.0, 45 * effort * (1 + 0.4 * draw.work)), failure)
 

@@ -1,1 +1,3 @@
-"""From the plan of a clip to an mp4 file. Only ``render`` needs the optional part ``[video]``."""
+"""Makes the mp4 of a completed task. Only ``render`` needs the extra ``video``.
+May import: ``platform`` and below.
+"""

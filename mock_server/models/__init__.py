@@ -1,4 +1,6 @@
-"""The models, one file each. A file that defines ``ENDPOINT`` is found by itself."""
+"""The models, one file each. A file that defines ``ENDPOINT`` is found by itself.
+May import: ``contract`` and below.
+"""
 
 from __future__ import annotations
 

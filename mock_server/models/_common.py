@@ -97,13 +97,13 @@ def closing_parameters(doc: str) -> tuple[Parameter, ...]:
             "callback_url",
             {"type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"},
             f"{doc}#callback_url",
-            "Where news of the task is posted. That it is an http:// or https:// URL is assumed.",
+            "Where events of the task are posted. That it is an http:// or https:// URL is assumed.",
         ),
         Parameter(
             "external_task_id",
             text(min_length=1),
             f"{doc}#external_task_id",
-            "Your own id for the task; unique among your tasks, and good for polling. That it is not empty is assumed.",
+            "Your own id for the task; unique among your tasks, valid for polling. That it is not empty is assumed.",
         ),
     )
 

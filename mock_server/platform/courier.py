@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from mock_server.core.clock import stopwatch
 from mock_server.core.moments import moment
-from mock_server.core.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
+from mock_server.core.outgoing import AddressPolicy, Outgoing, TargetBlocked, Unreachable
 from mock_server.platform.task import Attempt, Delivery, DeliveryState, Task
 from mock_server.scenarios.faults.base import chances
 
@@ -141,7 +141,7 @@ class Courier:
                 content=body,
                 headers={**headers, MARK: self.mark},
             )
-        except TargetRefused as refusal:
+        except TargetBlocked as refusal:
             return Outcome(attempt(None, f"refused: {refusal}"), refused=True)
         except Unreachable as error:
             return Outcome(attempt(None, str(error)))

@@ -49,7 +49,7 @@ class Inbox:
         return self._received[tenant]
 
     def put(self, message: InboxMessage) -> None:
-        """Keep a message and tell whoever waits."""
+        """Keep a message and wake the calls that wait."""
         self.messages.append(message)
         self._tell()
 

@@ -1,4 +1,4 @@
-"""The journal of one tenant: every call and its answer, what it was about and what was held against it.
+"""The journal of one tenant: every call and its answer, what it was about and which rules it violated.
 
 Bounded by count and by bytes, oldest first out. Secrets are masked when it is read. Sizes are in bytes, ``elapsed`` in
 real seconds, moments in virtual Unix seconds.

@@ -1,6 +1,6 @@
 """The login of command-line clients: a device code that stands for a key, for a while (wire#3, after RFC 8628).
 
-Nobody has to approve it: whoever holds the code is given the key.
+Nobody has to approve it: a client that has the code is given the key.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mock_server.core.clock import Clock
 
-#: Seconds of the clock that a code is good for.
+#: Seconds of the clock that a code is valid for.
 LIFETIME = 1800.0
 #: How many codes are remembered; the oldest go first.
 MAX_CODES = 1000
@@ -57,7 +57,7 @@ class Logins:
         return self._by_code.get(device_code)
 
     def has_expired(self, login: Login) -> bool:
-        """Whether its code is good no more."""
+        """Whether its code has expired."""
         return self.clock.now() >= login.expires_at
 
     def clear(self) -> None:

@@ -13,8 +13,8 @@ import orjson
 from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.judge import Judge
 from mock_server.core.clock import Clock
-from mock_server.core.errors import GatewayError, ScenarioRefused, TaskRejected, Trouble
-from mock_server.lifecycle.plan import Profile, RandomSource, plan_of, timeline
+from mock_server.core.errors import GatewayError, ScenarioRejection, TaskRejected, Trouble
+from mock_server.lifecycle.plan import RandomSource, Timing, plan_of, timeline
 from mock_server.lifecycle.timeline import Failure, Status, Timeline
 from mock_server.platform.account import CURRENCY, Account, money
 from mock_server.platform.answers import answer
@@ -53,7 +53,7 @@ class Parts:
     inspector: ImageInspector
     new_clock: Callable[[], Clock]
     new_store: Callable[[], Store]
-    profile: Profile
+    timing: Timing
     seed: int
     balance: Decimal
     journal_size: int
@@ -144,13 +144,13 @@ class Service:
     ) -> Task:
         """Judge a body that names ``model``, charge for its task and make it, as of the moment ``at``.
 
-        Raises TaskRejected with all its mistakes, ScenarioRefused, or GatewayError for a taken ``external_task_id``, a
-        balance that is used up, or too many running tasks.
+        Raises TaskRejected with all its mistakes, ScenarioRejection, or GatewayError for a taken ``external_task_id``,
+        a balance that is used up, or too many running tasks.
         """
         scenario, key = choice.scenario if choice is not None else None, tenant.key
         submitted = await self._judged(model, body, fetch, base_url)
         if scenario is not None and scenario.task.refuse is not None:
-            raise ScenarioRefused(scenario.name, scenario.task.refuse, scenario.task.message)
+            raise ScenarioRejection(scenario.name, scenario.task.refuse, scenario.task.message)
         if self.tenants.get(key) is not tenant:  # there was a reset while images were fetched
             tenant = self.tenant(key)
             at = tenant.clock.now()
@@ -204,7 +204,7 @@ class Service:
         task_id = tenant.name("", tenant.submitted)
         pictures = submitted.inspection.pictures if submitted.inspection is not None else {}
         foreseen = endpoint.foresee(params, pictures)
-        plan = plan_of(parts.profile, RandomSource.of(parts.seed, task_id), effort(params), foreseen)
+        plan = plan_of(parts.timing, RandomSource.of(parts.seed, task_id), effort(params), foreseen)
         if scenario is not None:
             failure = self._failing(endpoint.model, scenario.task)
             plan = scenario.task.plan(plan, failure, parts.seed, task_id, scenario.name)

@@ -1,1 +1,3 @@
-"""Scenarios: rules that say which tasks they are for, how those go, and what goes wrong around them."""
+"""Scenarios: rules that select tasks, decide how they go, and make calls and callbacks fail.
+May import: ``contract`` and below.
+"""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mock_server.core.clock import rest
 from mock_server.core.errors import ScenarioMistake
+from mock_server.scenarios.aliases import AliasResolver
 from mock_server.scenarios.model import Scenario
 from mock_server.scenarios.reading import Placed, read_placed
 from mock_server.scenarios.registry import ScenarioRegistry
@@ -113,7 +114,7 @@ def read_files(path: Path) -> list[Scenario]:
 
 def _require_used(found: Sequence[Placed]) -> None:
     """Raise ScenarioMistake where a scenario uses one that is not there, or itself."""
-    registry = ScenarioRegistry()
+    registry = ScenarioRegistry(AliasResolver(_say_nothing))
     registry.replace_files([placed.scenario for placed in found if placed.scenario.use is None])
     known = {placed.scenario.name: placed.scenario for placed in found}
     for placed in found:
@@ -121,6 +122,10 @@ def _require_used(found: Sequence[Placed]) -> None:
             registry.resolved(placed.scenario, None, known)
         except ScenarioMistake as mistake:
             raise ScenarioMistake(f"{placed.use_at()}: {mistake}") from None
+
+
+def _say_nothing(_: str) -> None:
+    """The server and ``scenarios check`` warn about earlier names, each in its own way."""
 
 
 def _text(file: Path) -> str:

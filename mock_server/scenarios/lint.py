@@ -9,6 +9,7 @@ import jsonschema_rs
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.messages import nearest, shown
+from mock_server.scenarios.aliases import aliases, renamed
 from mock_server.scenarios.faults.base import like
 from mock_server.scenarios.faults.kinds import CallFault
 from mock_server.scenarios.model import Condition, Match, Scenario
@@ -26,6 +27,8 @@ def warnings(
         named = f"{scenario.name}: "
         if not scenario.does_something and scenario.use is None:
             yield f"{named}it does nothing; give it task, faults or use"
+        if scenario.use is not None and scenario.use in aliases():
+            yield f"{named}use: {renamed(scenario.use)}"
         models = _models(scenario.match, endpoints)
         yield from (named + told for told in _about_match(scenario.match, models, endpoints))
         yield from (named + told for told in _about_codes(scenario, models, endpoints, codes))
@@ -102,7 +105,7 @@ def _about_faults(scenario: Scenario) -> Iterator[str]:
         if isinstance(fault, CallFault) and fault.chance == 0:
             yield f"faults[{place}]: with chance 0 it never happens"
     if scenario.task.refuse is not None and any(not _can_hit_refused(fault) for fault in scenario.faults):
-        yield "faults: a task that is refused is never polled, called back about, or fetched"
+        yield "faults: a task that is rejected at submit is never polled, called back about, or fetched"
 
 
 def _can_hit_refused(fault: Any) -> bool:

@@ -34,7 +34,10 @@ from mock_server.scenarios.faults.kinds import (
 )
 from mock_server.scenarios.paths import parse_path
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+#: One part of a scenario's name.
+_PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+#: The name of a scenario. A group may stand before it, as in ``callback/lost``.
+Name = Annotated[str, Field(pattern=f"^{_PART}(/{_PART})?$")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +169,7 @@ class Effects:
 
     def __post_init__(self) -> None:
         if self.refuse is not None and self.fail is not None:
-            raise ValueError("a task is refused at submit or fails later, not both")
+            raise ValueError("a task is rejected at submit (refuse) or fails later (fail), not both")
         if self.message is not None and self.refuse is None and self.fail is None:
             raise ValueError("message goes with refuse or fail")
         if self.error_type is not None and self.fail is None:
@@ -180,7 +183,7 @@ class Effects:
         others: tuple[object, ...] = (self.after, self.queued, self.running, self.hold, self.output, self.status_word)
         others += (self.queue_form, self.queue_urls, self.queue_result_after)
         if self.refuse is not None and (set(others) != {None} or self.progress or self.fields):
-            raise ValueError("a task that is refused does nothing else; leave the rest out")
+            raise ValueError("a task that is rejected at submit does nothing else; leave the rest out")
 
     def plan(self, planned: TaskPlan, failure: Failure | None, *drawn_from: object) -> TaskPlan:
         """How the task goes, given how it would have gone."""
@@ -202,7 +205,7 @@ def _not_empty(value: Any) -> Any:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One rule. Without ``match`` it is for those tasks only that call it by its ``name``; ``use`` takes what another
-    scenario does to the tasks that this one is for. ``story`` says what it is good for, ``source`` where it was seen.
+    scenario does to the tasks that this one is for. ``story`` says what it is for, ``source`` where it was seen.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG

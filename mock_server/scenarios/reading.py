@@ -16,9 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from mock_server.contract.messages import nearest, path_text, shown
 from mock_server.core.errors import ScenarioMistake
+from mock_server.core.renamed import with_new_keys
 from mock_server.scenarios.faults.every import CALL_FAULTS, CALLBACK_FAULTS
 from mock_server.scenarios.faults.kinds import CallbackFault, CallFault
 from mock_server.scenarios.model import Condition, Effects, Match, Scenario
+from mock_server.scenarios.old_keys import FAULT_KEYS, as_written, with_new_names
 from mock_server.scenarios.yaml12 import Lines, NotYaml, Place, parsed
 
 MAX_SCENARIOS = 10_000
@@ -109,12 +111,13 @@ def _listed(value: Any, named: str, lines: Callable[[], Lines]) -> tuple[list[An
 
 def _one(value: Any, named: str, at: Place, lines: Callable[[], Lines]) -> Scenario:
     try:
-        return _adapter().validate_python(value)
+        return _adapter().validate_python(with_new_names(value))
     except ValidationError as invalid:
         error = _foremost(invalid)
     place = tuple(step for step in error["loc"] if not _is_tag(step, error["loc"]))
     name = value.get("name") if isinstance(value, dict) else None
     whose = f" (scenario {shown(name, quote=False)})" if isinstance(name, str) else ""
+    place = as_written(value, place)
     raise ScenarioMistake(f"{_where(named, (*at, *place), lines)}{whose}: {_told(error, place)}")
 
 
@@ -196,7 +199,8 @@ _SENTENCES: dict[str, Callable[[str, Sequence[str | int], Any], str]] = {
     "value_error": _not_valid,
     "float_type": _no_number,
     "string_pattern_mismatch": lambda path, _, error: (
-        f"{path} must be letters, digits, dots and dashes, not {shown(error['input'])}"
+        f"{path} must be letters, digits, dots and dashes, with at most one slash as in group/name, "
+        f"not {shown(error['input'])}"
     ),
 }
 
@@ -241,6 +245,8 @@ def read_words(text: str, named: str) -> Scenario | str:
 
 def _of_words(said: dict[str, str], named: str) -> Scenario:
     """The scenario that words describe: those that the fault has are the fault's, the others the task's."""
+    if "fault" in said:
+        said = with_new_keys(said, FAULT_KEYS, "faults[].")
     own = _fields_of_fault(said["fault"], named) if "fault" in said else set()
     known = own | {one.name for one in fields(Effects)} - {"fields"}
     for name in said:

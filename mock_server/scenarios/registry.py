@@ -1,4 +1,4 @@
-"""The book of scenarios of one server: rules that were posted, rules from files, and the library that ships with it."""
+"""The scenarios of one server: rules that were posted, rules from files, and the library that ships with it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mock_server.contract.messages import nearest
 from mock_server.core.errors import ScenarioMistake
 from mock_server.core.resources import resource
+from mock_server.scenarios.aliases import AliasResolver, hint
 
 if TYPE_CHECKING:
     from mock_server.scenarios.model import Scenario
@@ -31,12 +31,34 @@ def library() -> dict[str, Scenario]:
     return found
 
 
+#: The groups of the library in their order: the part before the slash, and what goes wrong there.
+GROUPS: Mapping[str, str] = MappingProxyType(
+    {
+        "submit": "the call that creates a task is rejected, or its response is lost",
+        "task": "how a task runs and ends",
+        "poll": "calls that ask for the status of a task go wrong",
+        "callback": "callbacks are lost, late, repeated, or not genuine",
+        "media": "the download of a video goes wrong",
+        "queue": "what a client of the queue protocol can misread",
+    }
+)
+
+
+def grouped() -> dict[str, list[Scenario]]:
+    """The library by groups, in their order."""
+    found: dict[str, list[Scenario]] = {group: [] for group in GROUPS}
+    for scenario in library().values():
+        found.setdefault(scenario.name.partition("/")[0], []).append(scenario)
+    return found
+
+
 class ScenarioRegistry:
     """Rules in their order: those posted for one tenant, those for all, those from files; of posted ones the latest
-    comes first.
+    comes first. Earlier names of the library are resolved with ``names``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: AliasResolver | None = None) -> None:
+        self.names = names if names is not None else AliasResolver()
         self._posted: dict[str | None, list[Scenario]] = {}
         self._from_files: list[Scenario] = []
         self.empty = True
@@ -62,9 +84,9 @@ class ScenarioRegistry:
     def named(self, name: str, key: str | None) -> Scenario:
         """The scenario of this name that a tenant knows. Raises ScenarioMistake."""
         known = self.known(key)
-        found = known.get(name)
+        found = known.get(self.names.current(name, known))
         if found is None:
-            raise ScenarioMistake(f"there is no scenario {name[:100]!r}{nearest(name, known)}")
+            raise ScenarioMistake(f"there is no scenario {name[:100]!r}{hint(name, known)}")
         return found
 
     def known(self, key: str | None) -> dict[str, Scenario]:
@@ -80,12 +102,15 @@ class ScenarioRegistry:
         seen = [scenario.name]
         used = scenario
         while used.use is not None:
-            shipped = library().get(used.use) if used.use == used.name else None
-            used = shipped or beside.get(used.use) or self.named(used.use, key)
+            used = self._own_name(used) or beside.get(used.use) or self.named(used.use, key)
             if used.name in seen[1:]:
                 raise ScenarioMistake(f"scenario {scenario.name} uses itself: {' > '.join([*seen, used.name])}")
             seen.append(used.name)
         return scenario if used is scenario else replace(scenario, use=None, task=used.task, faults=used.faults)
+
+    def _own_name(self, scenario: Scenario) -> Scenario | None:
+        """The scenario of the library that a rule of the same name, or of its earlier name, uses."""
+        return library().get(self.names.current(scenario.name)) if scenario.use == scenario.name else None
 
     def post(self, scenarios: Sequence[Scenario], key: str | None) -> None:
         """Put rules before those posted earlier; one of the same name is replaced. Raises ScenarioMistake."""

@@ -42,7 +42,7 @@ def parsed(text: str) -> tuple[Any, Callable[[], Lines]]:
         orjson.dumps(value)
     except TypeError as error:
         told = (
-            "a text in it has half a character" if "surrogate" in str(error) else f"it cannot be told in JSON: {error}"
+            "a text in it has half a character" if "surrogate" in str(error) else f"it is not possible in JSON: {error}"
         )
         raise NotYaml(told) from None
     return value, lines

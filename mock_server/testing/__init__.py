@@ -1,1 +1,3 @@
-"""For tests: a server in this process, and the pytest plugin."""
+"""For tests: ``MockServer`` in this process, the pytest plugin, and interception of HTTP libraries.
+May import: ``web`` and below.
+"""

@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def kirin_settings() -> dict[str, Any]:
     """Settings of the server behind ``kirin``; define a fixture of this name to change them."""
-    return {"profile": "fast", "speed": 20}
+    return {"timing": "fast", "speed": 20}
 
 
 @pytest.fixture(scope="session")

@@ -10,23 +10,28 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import orjson
 
 from mock_server.core.clock import MANUAL, REAL, Pace, pause, stopwatch
 from mock_server.core.errors import UsageError
+from mock_server.core.outgoing import StandIn
 from mock_server.platform.inbox import InboxMessage
 from mock_server.platform.task import Delivery, Task
 from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.reading import read_text
 from mock_server.settings import Settings, of_keywords
 from mock_server.testing.transport import OwnTransport
+from mock_server.web.api.queue import other_host
 from mock_server.web.app import Built, create_app
+from mock_server.web.control.guard import is_loopback
 from mock_server.web.control.scenarios import scenario_view
-from mock_server.web.serving import LiveServer, listen, url_of
+from mock_server.web.serving import LiveServer, listen, listening_url, url_of
 
 if TYPE_CHECKING:
     from mock_server.scenarios.model import Scenario
+    from mock_server.testing.intercept.connections import Connections
     from mock_server.testing.intercept.interception import Interception
 
 Result = TypeVar("Result")
@@ -40,7 +45,7 @@ class MockServer:
 
     As a context manager it listens on a free port of this machine, in a thread: ``with MockServer() as kirin:
     Client(kirin.url, kirin.api_key)``. Not entered, ``app`` is an ASGI app that calls itself ``http://kirin.test``.
-    Keywords are the settings of ``kirin-mock serve``: ``profile``, ``speed``, ``seed`` and the others. All times are in
+    Keywords are the settings of ``kirin-mock serve``: ``timing``, ``speed``, ``seed`` and the others. All times are in
     seconds. Raises UsageError for a wrong setting.
     """
 
@@ -52,9 +57,12 @@ class MockServer:
         self._built: Built | None = None
         self._server: LiveServer | None = None
         self._thread: threading.Thread | None = None
-        #: How many interceptions use a server that listens on no socket.
-        self._holders = 0
+        self._in_memory = False
+        self._connections: Connections | None = None
+        self._lock = threading.Lock()
         self._url = ASGI_URL
+        #: Where its own requests to itself go: its URL without a path, not one that only others reach.
+        self.reached_at = ASGI_URL
         self._port = 0
         self.clock = ServerClock(self)
 
@@ -69,6 +77,7 @@ class MockServer:
             transport = OwnTransport()
             self._built = self._create(named, transport)
             self._url = named.public_url or ASGI_URL
+            self.reached_at = StandIn.of_url(self._url).via
             transport.serve(self._url, self._built.app)
         return self._built.app
 
@@ -103,6 +112,7 @@ class MockServer:
         self._built = self._create(self.settings)
         listening = listen(self.settings)
         self._url, self._port = url_of(self.settings, listening), listening.getsockname()[1]
+        self.reached_at = listening_url(listening)
         self._serve(LiveServer(self._built), [listening])
         return self
 
@@ -132,38 +142,53 @@ class MockServer:
             self._server.should_exit = True
             self._thread.join()
         self._server = self._thread = None
-        self._holders = 0
+        self._in_memory = False
 
     def intercept(self, *hosts: str) -> Interception:
         """Answer the calls of this process to the platform's hosts, or to those named: a context manager, and a
-        decorator. See the page about it for the clients that are covered. Raises UsageError for what is not a host.
+        decorator. Several may be in use at once, nested or in several threads. See the page about it for the clients
+        that are covered. Raises UsageError for what is not a host.
         """
         from mock_server.testing.intercept.interception import Interception
 
         return Interception(self, hosts)
 
-    def hold_open(self) -> LiveServer:
-        """The server that runs; one that does not is run without a socket until ``let_go``."""
+    @property
+    def connections(self) -> Connections:
+        """What its interceptions share."""
+        from mock_server.testing.intercept.connections import Connections
+
+        with self._lock:
+            if self._connections is None:
+                self._connections = Connections(self)
+            return self._connections
+
+    def hold_open(self) -> None:
+        """Run a server that does not, without a socket, until ``let_go``."""
         if self._server is None:
             self._require_app()
-            self._serve(server := LiveServer(self.built, lifespan="off"), [])
-            self._holders = 1
-        else:
-            server = self._server
-            self._holders += bool(self._holders)
-        return server
+            self._serve(LiveServer(self.built, lifespan="off"), [])
+            self._in_memory = True
 
     def let_go(self) -> None:
         """The end of what ``hold_open`` began."""
-        if self._holders:
-            self._holders -= 1
-            if not self._holders:
-                self._end_thread()
+        if self._in_memory:
+            self._end_thread()
 
     @property
-    def listens(self) -> bool:
-        """Whether it runs on a socket."""
-        return self._server is not None and not self._holders
+    def live(self) -> LiveServer | None:
+        """The server that runs."""
+        return self._server
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """The names that lead to a server without a socket, and that nothing resolves; none while it listens. Names of
+        this machine are not among them: other programs answer to these.
+        """
+        if not self._in_memory:
+            return frozenset()
+        names = (urlsplit(url).hostname or "" for url in (self._url, other_host(self._url)))
+        return frozenset(name for name in names if not is_loopback(name))
 
     def __enter__(self) -> MockServer:
         """Start."""
@@ -188,10 +213,11 @@ class MockServer:
         self.run(lambda: self.built.state.reset(None, scenarios=scenarios))
 
     def scenario(self, rule: str | Mapping[str, Any], **match: Any) -> list[str]:
-        """Add scenarios: a mapping as a file has it, YAML or JSON text, or the name of one in the library, which is
-        then for all tasks, or for those that ``match`` says. Returns their names. Raises UsageError.
+        """Add scenarios: a mapping as a file has it, YAML or JSON text, or the name of one in the library, which then
+        applies to all tasks, or to those that ``match`` describes. Returns their names. Raises UsageError.
         """
-        if isinstance(rule, str) and re.fullmatch(r"[A-Za-z0-9._-]+", rule):
+        if isinstance(rule, str) and re.fullmatch(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?", rule):
+            rule = self.built.state.registry.names.current(rule, self.built.state.registry.known(None))
             rule = {"name": rule, "use": rule, "match": match}
         elif match:
             raise UsageError("match goes with the name of a scenario; one that is written out says it itself")
@@ -232,13 +258,16 @@ class MockServer:
         """Cancel a task now, as its client can over the queue protocol."""
         return self._steer(task_id, "cancel")
 
-    def hold(self, task_id: str) -> Task:
-        """Let a task stand still."""
+    def pause(self, task_id: str) -> Task:
+        """Pause a task: time goes on, the task does not."""
         return self._steer(task_id, "hold")
 
-    def release(self, task_id: str) -> Task:
-        """Let a held task go on."""
+    def resume(self, task_id: str) -> Task:
+        """Let a paused task go on."""
         return self._steer(task_id, "release")
+
+    #: The same by the names that the control API has in its document.
+    hold, release = pause, resume
 
     def _found(self, task_id: str) -> tuple[Tenant, Task]:
         return self.run(lambda: self.built.state.find(self.api_key, task_id))

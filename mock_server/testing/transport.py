@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import httpx
 from starlette.types import ASGIApp
 
@@ -12,18 +10,19 @@ class OwnTransport(httpx.AsyncBaseTransport):
     """Requests for the app's own host go to the app, all others to the network."""
 
     def __init__(self) -> None:
-        self._host = ""
+        self._url: httpx.URL | None = None
         self._app: httpx.ASGITransport | None = None
         self._network = httpx.AsyncHTTPTransport()
 
     def serve(self, url: str, app: ASGIApp) -> None:
         """From now on ``url`` is ``app``."""
-        self._host = urlsplit(url).netloc
+        self._url = httpx.URL(url)
         self._app = httpx.ASGITransport(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request."""
-        if self._app is not None and request.headers.get("host") == self._host:
+        own = self._url
+        if self._app is not None and own is not None and (request.url.host, request.url.port) == (own.host, own.port):
             return await self._app.handle_async_request(request)
         return await self._network.handle_async_request(request)
 

@@ -1,1 +1,3 @@
-"""The harness: proves a server against the contract. Needs the extra ``verify``."""
+"""The test harness: checks a server, or a client, against the contract. Needs the extra ``verify``.
+May import: ``testing`` and below.
+"""

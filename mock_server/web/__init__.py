@@ -1,1 +1,3 @@
-"""HTTP: the only part of the server that knows Starlette and statuses."""
+"""The HTTP server: routes, request pipeline, error responses, fault injection. ``app`` puts all parts together.
+May import: ``media``, ``conformance``, ``settings`` and below.
+"""

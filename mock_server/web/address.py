@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from mock_server.core.interception.hosts import PORTS, Authority
 from mock_server.web.messages import Call
 
-#: What the state of a call says that came to a host this server stands in for, whatever its own URL is.
+#: Where the state of a call has the Authority it came to, if that is a host this server stands in for.
 INTERCEPTED = "kirin.intercepted"
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{1,5}))?", re.ASCII)
@@ -27,7 +28,11 @@ class Address:
 
     def __call__(self, call: Call) -> str:
         """The base URL, without a slash at the end."""
-        if self._public_url is not None and not call.scope.get("state", {}).get(INTERCEPTED):
+        asked: Authority | None = call.scope.get("state", {}).get(INTERCEPTED)
+        if asked is not None:
+            scheme = call.scope["scheme"]
+            return f"{scheme}://{asked.host if asked.port == PORTS[scheme] else asked}"
+        if self._public_url is not None:
             return self._public_url
         host = _text(call, b"host")
         scheme, prefix = call.scope["scheme"], ""

@@ -96,13 +96,13 @@ def create_app(
     """Put one server together. Several in one process share nothing.
 
     ``transport`` carries this server's own requests, for a server that listens on no socket; ``endpoints`` are the
-    models it serves, all of them unless told; ``stand_in`` the hosts that are this server too; ``log_to`` is where
+    models it serves, all of them unless told; ``stand_in`` hosts that mean this server for life; ``log_to`` is where
     calls are logged, the standard output unless told.
     """
     folder = Path(settings.media_dir) if settings.media_dir else Path(tempfile.mkdtemp(prefix="kirin-mock-"))
     clock = Clock(settings.speed)
     own_host = _own_host(settings)
-    own = urlsplit(settings.public_url or "").netloc if transport is not None else None
+    own = settings.public_url if transport is not None else None
     outgoing = Outgoing(transport, own, stand_in=stand_in)
     blobs = Blobs()
     policy = AddressPolicy(settings.callback_allow, own_hosts=own_host)
@@ -114,7 +114,7 @@ def create_app(
             inspector=ImageInspector(blobs),
             new_clock=clock.fork,
             new_store=MemoryStore,
-            profile=settings.profile,
+            timing=settings.timing,
             seed=settings.seed,
             balance=settings.balance,
             journal_size=settings.journal_size,
@@ -126,7 +126,7 @@ def create_app(
     inboxes, files, registry = Inboxes(), Files(blobs), ScenarioRegistry()
     logins = Logins(clock, settings.seed)
     scenario_files = _scenario_files(settings, registry)
-    injector = FaultInjector(service, registry, settings.max_hold)
+    injector = FaultInjector(service, registry, settings.max_wait)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -143,11 +143,11 @@ def create_app(
     max_body = settings.max_body * MIB
     address = Address(settings.public_url, trust_proxy=settings.trust_proxy)
     access = Access(service, settings.api_key)
-    fetcher = ImageFetcher(outgoing, files, settings.image_fetch, own_host, stand_in)
+    fetcher = ImageFetcher(outgoing, files, settings.image_fetch, own_host)
     submission = Submission(service, injector, fetcher, address, max_body)
     exposed = settings.trust_proxy or settings.admin_token is not None or not is_loopback(settings.host)
-    names = {settings.host, *(own_host if transport is not None else ()), *(stand_in.hosts if stand_in else ())}
-    guard = Guard(settings.admin_token, names, exposed=exposed)
+    names = {settings.host, *(own_host if transport is not None else ())}
+    guard = Guard(settings.admin_token, names, outgoing.means_us, exposed=exposed)
     state = ControlledState(service, inboxes, files, clock, courier, registry, logins)
     if scenario_files is not None:
         scenario_files.on_change = state.count_anew
@@ -162,7 +162,7 @@ def create_app(
             address,
             media.file_size,
             settings.queue_form,
-            tuple(sorted(stand_in.hosts)) if stand_in is not None else (),
+            outgoing.stood_in_for,
         ),
         platform=Platform(service, injector, access, files, address, max_body),
         login=LoginEndpoints(logins, injector, access, address),
@@ -286,7 +286,7 @@ def _routes(pipeline: Pipeline, access: Access, handlers: Handlers) -> list[Rout
         control(f"{SCENARIOS}/explain", GET=scenario_endpoints.explain),
         control(f"{SCENARIOS}/schema", GET=scenario_endpoints.schema),
         control(f"{SCENARIOS}/reload", POST=scenario_endpoints.reload),
-        control(f"{SCENARIOS}/{{name}}", GET=scenario_endpoints.one, DELETE=scenario_endpoints.remove),
+        control(f"{SCENARIOS}/{{name:anything}}", GET=scenario_endpoints.one, DELETE=scenario_endpoints.remove),
         control("/_mock/conformance", GET=handlers.conformance.show),
         control("/_mock/history", GET=handlers.history.show),
         control("/_mock/account", GET=records.accounts, PUT=steering.set_balance),

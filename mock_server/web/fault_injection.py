@@ -16,7 +16,7 @@ from mock_server.scenarios.matching import MARK, MatchResult, RequestFacts, choo
 from mock_server.scenarios.registry import ScenarioRegistry
 from mock_server.web.connection_faults import GONE, DisturbedAnswer, ends_when_hung_up
 from mock_server.web.error_answers import error_reply
-from mock_server.web.messages import Answer, Call, Refused
+from mock_server.web.messages import Answer, AnsweredEarly, Call
 from mock_server.web.queue_errors import IdentifiedAnswer
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ _ESCAPED = rb"\u005"
 
 
 class FaultInjector:
-    """Disturbs calls as scenarios say. ``max_hold`` is how many real seconds a call waits for a clock that stands
+    """Disturbs calls as scenarios say. ``max_wait`` is how many real seconds a call waits for a clock that stands
     still.
     """
 
-    def __init__(self, service: Service, registry: ScenarioRegistry, max_hold: float) -> None:
+    def __init__(self, service: Service, registry: ScenarioRegistry, max_wait: float) -> None:
         self._service = service
         self._registry = registry
-        self._max_hold = max_hold
+        self._max_wait = max_wait
 
     def choose(self, call: Call, tenant: Tenant, model: str, body: Mapping[str, Any]) -> MatchResult | None:
         """The scenario of a submit: that of its header, else of its marker, else the first rule that is for it.
@@ -77,7 +77,7 @@ class FaultInjector:
             raise GatewayError(Trouble.MALFORMED, told if named in told else f"{named}: {told}") from None
 
     async def submit(self, call: Call, tenant: Tenant, choice: MatchResult | None) -> None:
-        """Let happen to a submit what is to happen. Raises Refused for what is answered in place of the API."""
+        """Let happen to a submit what is to happen. Raises AnsweredEarly for what is answered in place of the API."""
         if choice is not None and choice.scenario is not None:
             await self._disturb(call, tenant, "submit", choice.scenario, "")
 
@@ -128,11 +128,11 @@ class FaultInjector:
         await self._wait(call, tenant, disturbance.before)
         call.ending = Ending(self, call, tenant, disturbance)
         if not disturbance.handled:
-            raise Refused(Answer(0, b""))  # the ending puts the right one in its place
+            raise AnsweredEarly(Answer(0, b""))  # the ending puts the right one in its place
         return True
 
     async def _wait(self, call: Call, tenant: Tenant, seconds: float) -> None:
-        """Let time pass. Raises Refused when the client hangs up meanwhile."""
+        """Let time pass. Raises AnsweredEarly when the client hangs up meanwhile."""
         if seconds <= 0:
             return
         sleeper = self.sleeper(call, tenant)
@@ -142,19 +142,19 @@ class FaultInjector:
         if sleeper.ended:
             call.ending = None
             call.fault = f"{call.fault} {HUNG_UP}"
-            raise Refused(DisturbedAnswer(Reply(0, (), b""), GONE, None))
+            raise AnsweredEarly(DisturbedAnswer(Reply(0, (), b""), GONE, None))
 
     def sleeper(self, call: Call, tenant: Tenant) -> Any:
         """Who sleeps for a call."""
         if call.sleeper is None:
-            call.sleeper = tenant.clock.sleeper(self._max_hold).__enter__()
+            call.sleeper = tenant.clock.sleeper(self._max_wait).__enter__()
         return call.sleeper
 
     async def end(self, call: Call, tenant: Tenant, disturbance: Disturbance, answer: Answer) -> Answer:
         """The answer to send in place of the one that was made."""
         try:
             await self._wait(call, tenant, disturbance.after)
-        except Refused as gone:
+        except AnsweredEarly as gone:
             return gone.answer
         if disturbance.instead is not None:
             endpoint = self._service.endpoint(call.model) if call.model is not None else None

@@ -45,7 +45,7 @@ def log_internal(error: Exception) -> None:
 
 
 def error_answer(error: Exception) -> Answer:
-    """Any exception as an answer. What is not one of ours is logged as ours to mend, and shown without a traceback."""
+    """Any exception as an answer. An unexpected exception is logged, and shown without a traceback."""
     if isinstance(error, GatewayError):
         status = TABLE[error.trouble][0]
         answer = json_answer(gateway_body(error.trouble, error.message, error.detail), status)

@@ -58,8 +58,8 @@ def json_answer(value: Any, status: int = 200) -> Answer:
     return Answer(status, orjson.dumps(value, default=str))
 
 
-class Refused(Exception):
-    """Carries the answer to a call that is refused in other than the gateway's words."""
+class AnsweredEarly(Exception):
+    """Carries the answer to a call that ends before its handler does, where no gateway error says it."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.note)

@@ -21,7 +21,7 @@ from mock_server.web.api.authentication import Access
 from mock_server.web.control.guard import Guard, is_loopback
 from mock_server.web.gateway_errors import error_answer
 from mock_server.web.log import Log
-from mock_server.web.messages import Answer, Call, ClientGone, Handler, Headers, Refused, as_json, bearer
+from mock_server.web.messages import Answer, AnsweredEarly, Call, ClientGone, Handler, Headers, as_json, bearer
 from mock_server.web.queue_errors import IdentifiedAnswer
 
 #: The API is what clients call; control is for the person who runs the server; open is what lies between: it is
@@ -154,7 +154,7 @@ class EndpointApp:
                 if self._plane != "api":
                     self._pipeline.admit(self._plane, call)
                 answer = await handler(call)
-            except Refused as refused:
+            except AnsweredEarly as refused:
                 answer = refused.answer
             except ClientGone:
                 return

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
@@ -40,12 +40,17 @@ def listen(settings: Settings) -> socket.socket:
         raise UsageError(f"--port {port} on {host} cannot be used: {error.strerror or error}") from None
 
 
-def url_of(settings: Settings, listening: socket.socket) -> str:
-    """Where a program on this machine reaches the server."""
+def listening_url(listening: socket.socket) -> str:
+    """Where a program on this machine reaches the server itself."""
     host, port = listening.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - recognised here, not bound
         host = "127.0.0.1"
-    return settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def url_of(settings: Settings, listening: socket.socket) -> str:
+    """How the server is called: by ``--public-url`` where there is one, whoever can reach that."""
+    return settings.public_url or listening_url(listening)
 
 
 class LiveServer(uvicorn.Server):
@@ -87,13 +92,13 @@ class LiveServer(uvicorn.Server):
         self._on_ready()
         self.ready.set()
 
-    def new_protocol(self, state: Mapping[str, Any]) -> asyncio.Protocol:
-        """A protocol for one connection that came by another way than a socket; call it in the server's loop.
-        ``state`` is added to the state of its calls.
+    def new_protocol(self, make: Callable[..., asyncio.Protocol] | None = None) -> asyncio.Protocol:
+        """A protocol for one connection that came by another way than a socket, the usual one or what ``make`` makes of
+        the same arguments. Call it in the server's loop.
         """
-        make: Any = self.config.http_protocol_class
-        protocol: asyncio.Protocol = make(
-            config=self.config, server_state=self.server_state, app_state={**self.lifespan.state, **state}
+        usual: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = (make or usual)(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
 

@@ -22,7 +22,7 @@ def test_the_demo_saves_a_video_of_every_model(tmp_path, capsys):
 
 
 def test_a_video_that_is_not_as_promised_fails_the_demo(tmp_path):
-    with MockServer(profile="instant") as server, httpx.Client(trust_env=False, timeout=60) as client:
+    with MockServer(timing="instant") as server, httpx.Client(trust_env=False, timeout=60) as client:
         session = demo.Demo(server, tmp_path, client)
         video = session.follow("kirin_v1_t2v", {"prompt": "a"}, lambda done, state: None)
         task_id = server.inbox("demo").bodies[0]["id"]
@@ -34,7 +34,7 @@ def test_a_video_that_is_not_as_promised_fails_the_demo(tmp_path):
 
 
 def test_a_task_that_fails_fails_the_demo(tmp_path):
-    with MockServer(profile="instant") as server, httpx.Client(trust_env=False, timeout=60) as client:
+    with MockServer(timing="instant") as server, httpx.Client(trust_env=False, timeout=60) as client:
         session = demo.Demo(server, tmp_path, client)
         with pytest.raises(demo.DemoFailed, match="002001099"):
             session.follow("kirin_v1_t2v", {"prompt": ""}, lambda done, state: None)

@@ -1,4 +1,4 @@
-"""What the README shows is what happens, to the letter."""
+"""What the README and its pages in docs/ show is what happens, to the letter."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from mock_server.models import discover
 from tests.core.test_packaging import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
+#: The pages that have what was in the README once.
+PAGES = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in (
+    "accounts", "callbacks", "control-api", "demo", "errors", "install", "models", "queue-protocol", "testing", "time",
+    "verify", "videos",
+))  # fmt: skip
 
 
-def _blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def _blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def _block(word):
-    """The one block of commands that has this in it."""
-    (found,) = (block for block in _blocks("bash") if word in block)
-    return found.strip()
+    """The first block of commands that has this in it."""
+    return next(block for block in _blocks("bash", README + PAGES) if word in block).strip()
 
 
 def _curl(command, server):
@@ -38,7 +42,7 @@ def _alike(shown, got, url):
 
 def test_the_first_request_and_poll_are_as_shown():
     submit, poll, *_ = _blocks("bash")
-    made, completed = (json.loads(block) for block in _blocks("json"))
+    made, completed, *_ = (json.loads(block) for block in _blocks("json"))
     with MockServer(speed="manual") as server:
         assert _alike(made, json.loads(_curl(submit, server)), server.url)
         server.clock.advance(3)
@@ -47,9 +51,10 @@ def test_the_first_request_and_poll_are_as_shown():
 
 def test_the_queue_commands_work():
     with MockServer(speed="manual") as server:
-        made, status, early = (json.loads(_curl(line, server)) for line in _blocks("bash")[2].split("\n\n"))
+        lines = _block("requests/pear-1/status").split("\n\n")
+        made, status, early = (json.loads(_curl(line, server)) for line in lines)
         server.clock.advance(3)
-        result = json.loads(_curl(_blocks("bash")[2].split("\n\n")[2], server))
+        result = json.loads(_curl(lines[2], server))
     assert status == early == {"status": "IN_QUEUE", **{name: made[name] for name in status if name != "status"}}
     assert (result["status"], len(result["outputs"])) == ("COMPLETED", 1)
     assert made["request_id"] == result["request_id"]
@@ -64,7 +69,7 @@ def test_the_account_commands_work():
 
 def test_the_scenario_commands_work():
     with MockServer(speed="manual") as server:
-        stuck = json.loads(_curl(_block("stuck-at-40"), server))["id"]
+        stuck = json.loads(_curl(_block("hold=40%"), server))["id"]
         failing = json.loads(_curl(_block("[[mock: fail=002001096 after=1s]]"), server))["id"]
         posted, removed = (json.loads(_curl(line, server)) for line in _block("bad-network").split("\n\n"))
         server.clock.advance(1)
@@ -77,7 +82,7 @@ def test_the_scenario_commands_work():
 
 def test_the_callback_commands_work():
     with MockServer(speed=20) as server:
-        answers = [_curl(command, server) for command in _blocks("bash")[3].split("\n\n")]
+        answers = [_curl(command, server) for command in _block("/_mock/inbox/apple/messages").split("\n\n")]
     assert [message["body"]["status"] for message in json.loads(answers[1])["messages"]] == ["in_progress", "completed"]
 
 
@@ -90,7 +95,8 @@ def test_the_clock_commands_work():
 
 
 def test_the_python_examples_work(tmp_path):
-    fixture, alone = _blocks("python")
+    _, fixture = _blocks("python")
+    alone = next(block for block in _blocks("python", PAGES) if "MockServer" in block)
     (tmp_path / "test_shown.py").write_text(fixture)
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     ended = subprocess.run(run, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
@@ -100,7 +106,19 @@ def test_the_python_examples_work(tmp_path):
 
 
 def test_every_model_and_only_they_are_in_the_table():
-    assert set(re.findall(r"^\| `(kirin_\w+)` \|", README, re.MULTILINE)) == set(discover())
+    assert set(re.findall(r"^\| `(kirin_\w+)` \|", PAGES, re.MULTILINE)) == set(discover())
+
+
+def test_what_is_rejected_and_what_fails_is_as_shown():
+    submitted, rejected, accepted, polled = _blocks("bash")[0], *_blocks("bash")[2:]
+    shown_rejected, shown_failed = (json.loads(block) for block in _blocks("json")[2:])
+    with MockServer(speed="manual") as server:
+        _curl(submitted, server)
+        assert json.loads(_curl(rejected, server)) == shown_rejected
+        _curl(accepted, server)
+        server.clock.advance(3)
+        failed = json.loads(_curl(polled, server))
+    assert {**failed, "metadata": None, "created_at": None} == {**shown_failed, "metadata": None, "created_at": None}
 
 
 def test_every_command_and_flag_named_exists():
@@ -109,9 +127,10 @@ def test_every_command_and_flag_named_exists():
             [sys.executable, "-m", "mock_server", *command, "--help"],
             capture_output=True, text=True, check=True, timeout=60,
         ).stdout
-        for command in (["serve"], ["verify", "server"])
+        for command in (["serve"], ["verify", "server"], ["seed"])
     )  # fmt: skip
-    for named in set(re.findall(r"`(--[a-z-]+)", README)) - {"--help"}:
+    former = {"--profile", "--max-hold", "--scripts"}  # said once each, as the old names of others
+    for named in set(re.findall(r"`(--[a-z-]+)", README + PAGES)) - {"--help", *former}:
         assert named in text, named
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"make ([a-z]+)", README)):

@@ -10,9 +10,9 @@ import subprocess
 
 import pytest
 
-from tests.support.running import PYTHON, environment, run, start
+from tests.support.running import PYTHON, environment, run, started
 
-QUICK = ["--profile", "instant", "--media", "tiny"]
+QUICK = ["--timing", "instant", "--media", "tiny"]
 
 CLIENTS = {
     "urllib": """
@@ -128,8 +128,61 @@ def test_a_node_program_runs_unchanged_and_keeps_its_options(folder, tmp_path):
 def test_a_host_that_is_not_listed_is_refused_and_told_at_the_end(folder):
     ended = run(folder, "--", "curl", "-sS", "https://example.com/", "https://example.com/a")
     assert (ended.returncode, ended.stdout) == (56, "")
-    assert "kirin-mock: refused example.com:443 (2 times), which is not intercepted\n" in ended.stderr
-    assert "no call came" in ended.stderr
+    assert "kirin-mock: blocked example.com:443 (2 times), which is not an intercepted host\n" in ended.stderr
+    assert "no call came" not in ended.stderr
+
+
+WITHOUT_A_CALL = {
+    "around the proxy": ("true", "no call came; does the command use HTTPS_PROXY? (docs/interception.md)"),
+    "without trust": (
+        "unset CURL_CA_BUNDLE SSL_CERT_FILE; curl -s https://cloud.seaart.ai/",
+        "no call came, and TLS was broken off; does the command trust SSL_CERT_FILE? (docs/interception.md)",
+    ),
+    "to the control API": ("curl -s https://cloud.seaart.ai/_mock/health", None),
+    "to a control API that is closed": ("curl -s --proxytunnel http://cloud.seaart.ai/_mock/clock -d x", None),
+    "to a host that is not listed": ("curl -s https://example.com/", None),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_CALL)
+def test_a_command_that_called_nothing_is_told_what_it_may_not_do(folder, name):
+    script, told = WITHOUT_A_CALL[name]
+    ended = run(folder, "--admin-token", "secret", "--", "sh", "-c", f"{script}; true")
+    said = [line for line in ended.stderr.splitlines() if "no call came" in line]
+    assert said == ([f"kirin-mock: {told}"] if told else [])
+
+
+@pytest.mark.parametrize("host", ["foo_bar.example.com", "ab--cd.example.com", "xn--a.com", "xn--zzzzzz99999.com", "a"])
+def test_a_host_that_is_added_is_served_however_it_is_called(folder, host):
+    fetching = f"import urllib.request as r; print(r.urlopen('https://{host}/_mock/health', timeout=30).status)"
+    both = f"curl -sSf https://{host}/_mock/health && {shlex.join([PYTHON, '-c', fetching])}"
+    ended = run(folder, "--host", host, "--", "sh", "-c", both)
+    assert (ended.returncode, ended.stdout[:5], ended.stdout[-4:]) == (0, '{"sta', "200\n"), ended.stderr
+
+
+def test_a_host_that_cannot_be_added_is_told_by_the_flag_that_was_given(folder):
+    told = "must be a host name such as api.example.com, without a scheme, a port or a path (got '1.2.3.4')"
+    ended = run(folder, "--host", "1.2.3.4", "--", "true")
+    assert (ended.returncode, ended.stderr) == (2, f"kirin-mock: --host: {told}\n")
+    ended = run(folder, "--", "true", KIRIN_MOCK_INTERCEPT_HOST="a.com,1.2.3.4")
+    assert (ended.returncode, ended.stderr) == (2, f"kirin-mock: KIRIN_MOCK_INTERCEPT_HOST: {told}\n")
+
+
+def test_the_command_gets_what_it_was_handed_and_nothing_of_ours(folder, tmp_path):
+    ours = [PYTHON, "-m", "mock_server", "run", "--"]
+    listing = "import os; print([n for n in range(3, 99) if os.path.exists(f'/dev/fd/{n}')])"
+    script = f"""
+        echo handed | {shlex.join([*ours, "cat", "/dev/fd/7"])} 7<&0 8>&1
+        {shlex.join([*ours, "sh", "-c", "echo written >&5"])} 5>file
+        cat file
+        {shlex.join([*ours, PYTHON, "-c", listing])} 7<file
+    """
+    ended = subprocess.run(
+        ["/bin/sh", "-c", script],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True,
+        cwd=tmp_path, env=environment(folder),
+    )  # fmt: skip
+    assert ended.stdout == "handed\nwritten\n[7]\n", ended.stderr
 
 
 def test_a_host_that_is_added_is_served(folder):
@@ -160,8 +213,8 @@ def test_only_what_is_the_commands_goes_to_its_output(folder):
 
 
 def test_the_commands_input_reaches_it(folder):
-    process = start(folder, "--", "cat")
-    assert process.communicate("through\n", timeout=60)[0] == "through\n"
+    with started(folder, "--", "cat") as process:
+        assert process.communicate("through\n", timeout=60)[0] == "through\n"
 
 
 CODES = {
@@ -205,10 +258,19 @@ def test_conformance_counts_when_it_is_asked_to(folder):
     )
     ended = run(folder, *QUICK, "--conformance-fail", *program, hasty)
     assert ended.returncode == 1, ended.stderr
-    assert re.search(r"^kirin-mock: \w+ [a-z0-9-]+ \((must|should)\), \d+ times wrong: ", ended.stderr, re.MULTILINE)
+    assert re.search(
+        r"^kirin-mock: \w+ [a-z0-9-]+ \((must|should)\), violated (once|\d+ times): ", ended.stderr, re.MULTILINE
+    )
     assert run(folder, *QUICK, *program, hasty).returncode == 0
     assert run(folder, "--conformance-fail", "--", "true").returncode == 1
     assert run(folder, "--conformance-fail", "--", "sh", "-c", "exit 3").returncode == 3
+
+
+def test_moments_count_from_the_first_call_even_if_no_call_had_a_key(folder):
+    calls = "for one in 1 2 3 4 5; do curl -s https://cloud.seaart.ai/model/v1/generation -d {} -o /dev/null; done"
+    ended = run(folder, *QUICK, "--", "sh", "-c", calls)
+    assert "at 0.0 s (call" in ended.stderr
+    assert not re.search(r"at \d{3,}", ended.stderr)
 
 
 def test_a_report_is_written_where_it_is_asked_for(folder, tmp_path):
@@ -218,35 +280,29 @@ def test_a_report_is_written_where_it_is_asked_for(folder, tmp_path):
 
 
 def test_serve_prints_exports_that_work_when_pasted(folder, tmp_path):
-    server = start(
-        folder,
-        "--port",
-        "0",
-        "--intercept",
-        "0",
-        *QUICK,
-        command="serve",
-        all_proxy="http://127.0.0.1:9",
-        WSS_PROXY="x",
-    )
-    lines = [server.stdout.readline().rstrip("\n")]
-    while not lines[-1].startswith("export KIRIN_MOCK_URL="):
-        lines.append(server.stdout.readline().rstrip("\n"))
-    pasted = [line for line in lines if line.startswith(("export ", "unset "))]
-    assert any(line.startswith("proxy http://127.0.0.1:") for line in lines)
-    assert "unset WSS_PROXY" in pasted
+    settings = ["--port", "0", "--intercept", "0", *QUICK]
+    extra = {"all_proxy": "http://127.0.0.1:9", "WSS_PROXY": "x"}
     script = tmp_path / "course.py"
     script.write_text(GOOD)
-    client = "\n".join(
-        [*pasted, f"{shlex.quote(PYTHON)} {shlex.quote(str(script))}", "curl -sS https://example.com/ || true"]
-    )
-    ended = subprocess.run(
-        client, shell=True, capture_output=True, text=True, timeout=60, env=environment(tmp_path), check=True
-    )
-    assert json.loads(ended.stdout)[0] == "completed", ended.stderr
-    assert "CONNECT tunnel failed, response 403" in ended.stderr
-    server.send_signal(signal.SIGTERM)
-    assert server.communicate(timeout=60)[1] == ""
+    with started(folder, *settings, command="serve", **extra) as server:
+        lines = []
+        while line := server.stdout.readline().rstrip("\n"):
+            lines.append(line)
+            if line.startswith("export KIRIN_MOCK_URL="):
+                break
+        pasted = [line for line in lines if line.startswith(("export ", "unset "))]
+        assert any(line.startswith("proxy http://127.0.0.1:") for line in lines)
+        assert "unset WSS_PROXY" in pasted
+        client = "\n".join(
+            [*pasted, f"{shlex.quote(PYTHON)} {shlex.quote(str(script))}", "curl -sS https://example.com/ || true"]
+        )
+        ended = subprocess.run(
+            client, shell=True, capture_output=True, text=True, timeout=60, env=environment(tmp_path), check=True
+        )
+        assert json.loads(ended.stdout)[0] == "completed", ended.stderr
+        assert "CONNECT tunnel failed, response 403" in ended.stderr
+        server.send_signal(signal.SIGTERM)
+        assert server.communicate(timeout=60)[1] == ""
     assert server.returncode == 0
     assert list(folder.iterdir()) == []
 

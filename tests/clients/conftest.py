@@ -24,7 +24,7 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def kirin_settings():
     """Tasks are done at once, videos are small, and one API key is good."""
-    return {"profile": "instant", "media": "tiny", "api_key": ("sk-test",)}
+    return {"timing": "instant", "media": "tiny", "api_key": ("sk-test",)}
 
 
 @pytest.fixture(scope="session")

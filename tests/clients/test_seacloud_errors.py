@@ -41,7 +41,7 @@ def test_without_money_a_task_is_not_made(client, wire, http, model):
 def test_money_that_is_used_up_is_told_as_such(http, wire):
     from mock_server import MockServer
 
-    with MockServer(profile="instant", media="tiny", balance="0.20") as server:
+    with MockServer(timing="instant", media="tiny", balance="0.20") as server:
         wire.server = server
         client = SeaCloud(api_key="sk-poor", fetch=wire)
         assert drive(client.run_sync(T2V, BOAT))["status"] == "completed"

@@ -215,7 +215,7 @@ def test_an_unknown_task_and_one_of_another_model_are_not_found(client, what):
 def test_a_task_of_another_key_is_not_found(kirin_server, wire):
     from mock_server import MockServer
 
-    with MockServer(profile="instant", media="tiny") as server:
+    with MockServer(timing="instant", media="tiny") as server:
         wire.server = server
         task = drive(SeaCloud(api_key="sk-one", fetch=wire).run(T2V, BOAT))["id"]
         with pytest.raises(NetworkError, match="Request not found"):

@@ -76,7 +76,7 @@ def under_run(kirin_server, http, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     asked = {model: example(kirin_server, http, model) for model in MODELS}
     (folder / "asked.json").write_text(json.dumps(asked))
-    mock = [sys.executable, "-m", "mock_server", "run", "--profile", "instant", "--media", "tiny", "--api-key", KEY]
+    mock = [sys.executable, "-m", "mock_server", "run", "--timing", "instant", "--media", "tiny", "--api-key", KEY]
     ended = subprocess.run(
         [*mock, "--", sys.executable, str(PROGRAM), str(folder)],
         cwd=folder,

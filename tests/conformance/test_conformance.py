@@ -1,4 +1,4 @@
-"""What can be held against clients by their traffic alone: each bad habit is noticed, and a good client has none."""
+"""The violations that clients' traffic alone shows: each bad habit is noticed, and a good client has none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.support.queue_habits import ALL_HABITS as HABITS
 from tests.support.queue_habits import QUEUE_MANNERS, QUEUE_WAYS, QUEUED, client_with
 from tests.support.receiver import Receiver
 
-SETTINGS = {"speed": "manual", "callback_secret": [SECRET], "profile": "fast"}
+SETTINGS = {"speed": "manual", "callback_secret": [SECRET], "timing": "fast"}
 
 
 @pytest.fixture(scope="module")
-def kirin(tmp_path_factory):
-    with MockServer(**SETTINGS, media_dir=str(tmp_path_factory.mktemp("clips"))) as kirin:
+def kirin():
+    with MockServer(**SETTINGS, media="tiny") as kirin:
         yield kirin
 
 
@@ -50,15 +50,15 @@ def _judged(report):
 def test_a_bad_habit_is_noticed_and_told_of(kirin, habit, callback_url):
     rule, _, circumstances = HABITS[habit]
     judged = _play(kirin, habit, circumstances, callback_url)
-    assert judged[rule]["state"] == "wrong"
-    assert all(one["says"] and one["at"] >= 0 for one in judged[rule]["wrong"])
+    assert judged[rule]["state"] == "violated"
+    assert all(one["says"] and one["at"] >= 0 for one in judged[rule]["violations"])
 
 
 @pytest.mark.parametrize("habit", HABITS)
 def test_a_good_client_in_the_same_circumstances_has_nothing_held_against_it(kirin, habit, callback_url):
     circumstances = HABITS[habit][2]
     judged = _play(kirin, None, circumstances, callback_url)
-    assert {name: one["wrong"] for name, one in judged.items() if one["state"] == "wrong"} == {}
+    assert {name: one["violations"] for name, one in judged.items() if one["state"] == "violated"} == {}
 
 
 @pytest.mark.parametrize("way", QUEUE_WAYS)
@@ -66,8 +66,8 @@ def test_a_good_client_in_the_same_circumstances_has_nothing_held_against_it(kir
 def test_no_right_way_of_asking_on_the_queue_is_an_alarm(kirin, manner, way, callback_url):
     task = {"queued": 2, "running": 30, **QUEUE_WAYS[way]}
     judged = _play(kirin, None, {**QUEUED, "task": task, "manner": QUEUE_MANNERS[manner]}, callback_url)
-    assert {name: one["wrong"] for name, one in judged.items() if one["state"] == "wrong"} == {}
-    assert {name for name in ("W01", "W04", "W11", "W12") if judged[name]["state"] != "held"} == set()
+    assert {name: one["violations"] for name, one in judged.items() if one["state"] == "violated"} == {}
+    assert {name for name in ("W01", "W04", "W11", "W12") if judged[name]["state"] != "satisfied"} == set()
 
 
 def test_every_property_is_broken_by_some_habit():
@@ -98,7 +98,7 @@ def test_an_exported_history_is_judged_as_the_server_judges(kirin, habit, callba
     out = capsys.readouterr().out
     for name, one in told.items():
         assert one["says"] in out
-        assert (f"WRONG  {name}" in out) is (one["state"] == "wrong")
+        assert (f"FAIL   {name}" in out) is (one["state"] == "violated")
     assert page.read_text().startswith("<!doctype html>")
 
 
@@ -137,9 +137,9 @@ def test_a_har_of_some_other_tool_is_judged(tmp_path, capsys):
     file.write_text(json.dumps({"log": {"entries": entries}}))
     assert main(["verify", "traffic", str(file)]) == 1
     out = capsys.readouterr().out
-    assert "WRONG  W07" in out
+    assert "FAIL   W07" in out
     assert "a poll comes 2.98 s after a 429 that asked for 30 s" in out
-    assert out.count("WRONG") == 1
+    assert out.count("FAIL") == 1
 
 
 def _queue_har(*calls):
@@ -190,8 +190,8 @@ def test_a_har_of_the_queue_is_judged(way, tmp_path, capsys):
     file.write_text(json.dumps(_queue_har(*calls)))
     assert main(["verify", "traffic", str(file)]) == (1 if wrong else 0)
     out = capsys.readouterr().out
-    assert out.count("WRONG") == (1 if wrong else 0)
-    assert f"WRONG  {wrong}" in out or not wrong
+    assert out.count("FAIL") == (1 if wrong else 0)
+    assert f"FAIL   {wrong}" in out or not wrong
 
 
 def test_a_key_that_leaves_its_host_is_seen_in_a_har(tmp_path, capsys):
@@ -203,7 +203,7 @@ def test_a_key_that_leaves_its_host_is_seen_in_a_har(tmp_path, capsys):
     assert main(["verify", "traffic", str(file)]) == 1
     out = capsys.readouterr().out
     assert "a poll takes the key to other.example.com, which only an answer of api.example.com had named" in out
-    assert out.count("WRONG") == 1
+    assert out.count("FAIL") == 1
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"log": {}}', '{"log": {"entries": [{}]}}', "7"])
@@ -221,15 +221,15 @@ def test_no_calls_at_all_are_no_praise(tmp_path, capsys):
     assert "has no calls of this API" in capsys.readouterr().err
 
 
-def test_a_profile_says_where_patience_begins(kirin, callback_url):
+def test_the_strictness_says_where_patience_begins(kirin, callback_url):
     _play(kirin, None, {"task": {"running": 30}}, callback_url)
     url = f"{kirin.url}/_mock/conformance"
     states = {
-        profile: _judged(httpx.get(url, params={"profile": profile}, trust_env=False).json())["W09"]["state"]
-        for profile in ("default", "strict", "polite")
+        strictness: _judged(httpx.get(url, params={"strictness": strictness}, trust_env=False).json())["W09"]["state"]
+        for strictness in ("default", "strict", "polite")
     }
-    assert states == {"default": "held", "strict": "held", "polite": "held"}
-    refused = httpx.get(url, params={"profile": "lax"}, trust_env=False)
+    assert states == {"default": "satisfied", "strict": "satisfied", "polite": "satisfied"}
+    refused = httpx.get(url, params={"strictness": "lax"}, trust_env=False)
     assert refused.status_code == 400
     assert "default, strict, polite" in refused.json()["status"]["message"]
 
@@ -251,10 +251,11 @@ def test_serve_writes_the_report_at_its_end_and_the_exit_code_tells(tmp_path, ga
                     break
         server.terminate()
         assert server.wait(timeout=20) == code
-    assert _judged(json.loads(report.read_text()))["W09"]["state"] == ("wrong" if code else "not exercised")
+    assert _judged(json.loads(report.read_text()))["W09"]["state"] == ("violated" if code else "not exercised")
 
 
 def test_a_body_too_long_to_be_kept_is_not_guessed_at(kirin):
+    kirin.reset()
     body = {"model": "kirin_v1_t2v", "prompt": "\U0001f34e" * 2400, "external_task_id": "a-1"}
     kirin.scenario({"name": "once", "faults": [{"fault": "error", "status": 500, "on": "submit", "times": 1}]})
     headers = {"Authorization": f"Bearer {kirin.api_key}", "Content-Type": "application/json"}
@@ -263,7 +264,7 @@ def test_a_body_too_long_to_be_kept_is_not_guessed_at(kirin):
         kirin.clock.advance(5)
     judged = _judged(httpx.get(f"{kirin.url}/_mock/conformance", trust_env=False).json())
     assert len(json.dumps(body)) > 16 * 1024
-    assert {name for name, one in judged.items() if one["state"] == "wrong"} == set()
+    assert {name for name, one in judged.items() if one["state"] == "violated"} == set()
 
 
 def test_a_body_nested_beyond_measure_spoils_no_report(kirin):
@@ -285,7 +286,7 @@ def test_a_har_with_nulls_and_texts_for_numbers_is_read(tmp_path, capsys):
     file = tmp_path / "a.har"
     file.write_text(json.dumps({"log": {"entries": [entry]}}))
     assert main(["verify", "traffic", str(file)]) == 1
-    assert "WRONG  W01" in capsys.readouterr().out
+    assert "FAIL   W01" in capsys.readouterr().out
 
 
 def test_what_a_client_says_cannot_command_a_terminal():

@@ -34,7 +34,7 @@ BREAKING = [
     (POLL, lambda v: v.update(operationId="show"), "another operationId: show"),
     ((*POLL, "responses"), lambda v: v.pop("200"), "no longer answers 200"),
     ((*POLL, "responses"), lambda v: v.update({"418": {}}), "answers 418"),
-    (POLL, lambda v: v.update(parameters=[{"name": "page", "required": True}]), "wants the parameter page"),
+    (POLL, lambda v: v.update(parameters=[{"name": "page", "required": True}]), "requires the parameter page"),
     ((*PARAMS, "properties"), lambda v: v.pop("mode"), "KirinV1T2vParams.mode is no longer taken"),
     (PARAMS, lambda v: v["required"].append("mode"), "mode is required"),
     ((*PARAMS, "properties", "duration"), lambda v: v["enum"].remove("10"), "no longer takes 10"),

@@ -78,7 +78,7 @@ def test_an_end_that_comes_while_news_is_under_way_is_told_as_well(http, end):
 
 
 def test_an_answer_whose_body_breaks_off_still_counts(http):
-    with MockServer(speed="manual", profile="instant") as server, Receiver(broken_body=True) as receiver:
+    with MockServer(speed="manual", timing="instant") as server, Receiver(broken_body=True) as receiver:
         receiver.let.set()
         headers = {"Authorization": f"Bearer {server.api_key}"}
         body = {"model": "kirin_v1_t2v", "prompt": "a", "callback_url": receiver.url}

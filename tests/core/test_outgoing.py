@@ -16,7 +16,7 @@ import pytest
 from mock_server import MockServer
 from mock_server.core.blobs import Blobs
 from mock_server.core.images import Limits, NotAnImage
-from mock_server.core.outgoing import AddressPolicy, Outgoing, TargetRefused, Unreachable
+from mock_server.core.outgoing import AddressPolicy, Outgoing, TargetBlocked, Unreachable
 from mock_server.core.redaction import safe_text
 from mock_server.core.resources import resource
 from mock_server.platform.files import Files
@@ -63,7 +63,7 @@ async def _sent(row):
     try:
         target = await outgoing.target(row["url"], AddressPolicy(tuple(row["allow"])))
         await outgoing.send("POST", target, timeout=10, max_bytes=100, content=b"{}")
-    except (TargetRefused, Unreachable):
+    except (TargetBlocked, Unreachable):
         pass
     finally:
         await outgoing.aclose()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import ssl
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from mock_server import MockServer
 from mock_server.core.errors import UsageError
 from mock_server.core.interception import trust
 from mock_server.core.interception.environment import NODE_MODULE, changes
-from mock_server.core.interception.hosts import Hosts, host_name
+from mock_server.core.interception.hosts import Authority, Hosts, host_name
 from mock_server.core.interception.trust import (
     TRUST_VARIABLES,
     CertificateAuthority,
@@ -49,15 +51,11 @@ def written(monkeypatch):
     return found
 
 
-def _leaf(authority):
-    return authority._authority.issue_cert(HOST)
-
-
 def test_a_key_comes_to_openssl_without_a_file(tmp_path, written, monkeypatch):
     del written[:]  # what the folder of this test took
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    load_by_pipes(context, _leaf(CertificateAuthority()))
+    load_by_pipes(context, CertificateAuthority().issue([HOST]))
     assert written == []
 
 
@@ -71,7 +69,7 @@ def test_where_there_must_be_a_file_its_key_is_encrypted_and_it_is_removed(monke
             seen.append((Path(certfile).read_bytes(), Path(certfile).parent.stat().st_mode & 0o777))
             return real(self, certfile, keyfile, password)
 
-    load_encrypted(Context(ssl.PROTOCOL_TLS_SERVER), _leaf(CertificateAuthority()))
+    load_encrypted(Context(ssl.PROTOCOL_TLS_SERVER), CertificateAuthority().issue([HOST]))
     [(content, mode)] = seen
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in content
     assert content.count(b"PRIVATE KEY") == 2
@@ -83,6 +81,56 @@ def test_such_a_certificate_serves_too(monkeypatch, tmp_path):
     monkeypatch.setattr(trust, "_FILE_DESCRIPTORS", tmp_path / "none")
     with proxied() as proxy:
         assert proxy.alive()
+
+
+def test_a_certificate_for_more_names_than_a_pipe_holds_serves_too():
+    many = tuple(f"{'a' * 60}.host{number}.example.com" for number in range(1000))
+    with proxied(intercept_host=many) as proxy:
+        assert status(proxy.ask_secure(get("/_mock/health", many[-1]), host=many[-1])) == 200
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    """A pipe with a name, and nobody there."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    return path
+
+
+def _trusted(**environment):
+    with trust_file(b"ours\n", {"SSL_CERT_FILE": "/dev/null", **environment}) as path:
+        return path.read_bytes()
+
+
+def test_a_file_of_trust_that_nobody_writes_to_holds_nothing_up(fifo):
+    program = f"from tests.core.test_trust import _trusted; print(_trusted(PIP_CERT={str(fifo)!r}))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert ended.stdout == "b'ours\\n'\n"
+
+
+def test_a_file_of_trust_whose_writer_is_silent_is_left(fifo, monkeypatch):
+    monkeypatch.setattr(trust, "PIPE_PATIENCE", 0.01)
+    with fifo.open("r+b", buffering=0) as writer:
+        assert _trusted(PIP_CERT=str(fifo)) == b"ours\n"
+        writer.write(OTHER)
+        assert OTHER.strip() in _trusted(PIP_CERT=str(fifo))
+
+
+def test_a_file_of_trust_that_a_shell_makes_on_the_way_is_read():
+    reading, writing = os.pipe()
+    thread = threading.Thread(target=lambda: (os.write(writing, OTHER), os.close(writing)))
+    thread.start()
+    try:
+        assert OTHER.strip() in _trusted(CURL_CA_BUNDLE=f"/dev/fd/{reading}", PIP_CERT=f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+        thread.join()
+
+
+def test_a_file_of_trust_that_is_a_device_or_leads_to_itself_is_left(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert _trusted(PIP_CERT="/dev/zero", AWS_CA_BUNDLE=str(loop)) == b"ours\n"
 
 
 def test_the_file_of_trust_has_what_was_trusted_before_and_no_key(tmp_path):
@@ -138,6 +186,21 @@ def test_every_variable_of_a_proxy_leads_to_ours_or_is_gone():
     assert made["NO_PROXY"] == made["no_proxy"] == "localhost,127.0.0.1,::1"
 
 
+PROGRAMS_OWN = {
+    "proxy": ("PIP_PROXY", "CARGO_HTTP_PROXY", "BUNDLE_HTTPS_PROXY", "GLOBAL_AGENT_HTTP_PROXY",
+              "npm_config_https_proxy", "npm_config_proxy", "YARN_HTTPS_PROXY", "UV_HTTPS_PROXY", "CGI_HTTP_PROXY"),
+    "direct": ("GLOBAL_AGENT_NO_PROXY", "npm_config_noproxy", "UV_NO_PROXY"),
+}  # fmt: skip
+
+
+def test_the_variables_of_single_programs_lead_to_our_proxy_where_they_are_set():
+    environment = dict.fromkeys((*PROGRAMS_OWN["proxy"], *PROGRAMS_OWN["direct"]), "http://elsewhere:1")
+    made = _changes(environment).of(environment)
+    assert {made[name] for name in PROGRAMS_OWN["proxy"]} == {"http://127.0.0.1:8080"}
+    assert {made[name] for name in PROGRAMS_OWN["direct"]} == {"localhost,127.0.0.1,::1"}
+    assert not _changes({}).of({}).keys() & environment.keys()
+
+
 def test_what_only_looks_like_a_proxys_variable_stays():
     kept = {"MY_PROXY": "a", "REVERSE_PROXY_URL": "b", "PATH": "/bin", "PROXY_USER": "c"}
     assert kept.items() <= _changes(kept).of(kept).items()
@@ -170,6 +233,14 @@ def test_a_host_to_stand_in_for_is_a_name(name):
     assert host_name(name) in Hosts([name])
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "1.2.3.4", "[::1]", "localhost", "a.localhost", "1"])
+def test_a_refusal_advises_only_what_would_be_accepted(host):
+    short, full = Hosts(flag="--host").refusal(Authority.parse(host, 443))
+    assert short == f"{host} is not intercepted by kirin-mock; only names of other machines can be, not addresses"
+    assert "--host" not in full
+    assert Hosts(flag="--host").refusal(Authority("a.example", 443))[0].endswith("; --host a.example adds it")
+
+
 @pytest.mark.parametrize(
     "name",
     ["", ".", "a..b", "-a.b", "a-.b", "a b", "a:443", "https://a", "a/", "*.a", "10.0.0.1", "1", "::1", "[::1]",
@@ -188,7 +259,7 @@ def test_a_server_of_a_test_has_no_proxy():
 def test_without_the_check_of_hosts_a_tunnel_would_serve_any(monkeypatch):
     with proxied() as proxy:
         assert status(proxy.ask_secure(get(host="example.com"))) == 421
-        monkeypatch.setattr(ProxiedHttp, "_admit_tunnelled", lambda self, tunnel, hosts: tunnel.asked.host)
+        monkeypatch.setattr(ProxiedHttp, "_admit_tunnelled", lambda self, tunnel, hosts: tunnel.asked)
         assert status(proxy.ask_secure(get(host="example.com"))) == 200
 
 

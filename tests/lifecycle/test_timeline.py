@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.lifecycle.plan import Profile, RandomSource, plan_of, timeline
+from mock_server.lifecycle.plan import RandomSource, Timing, plan_of, timeline
 from mock_server.lifecycle.timeline import Failure, Frame, Status, Timeline
 
 START = 1_767_225_600.0
@@ -15,7 +15,7 @@ FAILURE = Failure("00200398", "it failed")
 
 steps = st.integers(0, 400_000_000).map(lambda micros: micros / 1e6)
 draws = st.builds(RandomSource, st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
-courses = st.builds(plan_of, st.sampled_from(Profile), draws, st.floats(1, 6), st.sampled_from([None, FAILURE]))
+courses = st.builds(plan_of, st.sampled_from(Timing), draws, st.floats(1, 6), st.sampled_from([None, FAILURE]))
 timelines = st.builds(timeline, courses, st.just(START))
 moves = st.sampled_from(["complete", "fail", "hold", "release"])
 
@@ -79,13 +79,13 @@ def test_completion_is_seen_at_its_very_moment_and_not_before():
 
 
 def test_several_changes_at_one_moment_are_one():
-    line = timeline(plan_of(Profile.INSTANT, RandomSource(0.5, 0.5), 1.0, None), START)
+    line = timeline(plan_of(Timing.INSTANT, RandomSource(0.5, 0.5), 1.0, None), START)
     assert [frame.status for frame in line.changes()] == [Status.COMPLETED]
 
 
 def test_realistic_times_are_as_promised():
     for effort in (1.0, 2.0, 6.0):
         for draw in (RandomSource(0, 0), RandomSource(0.999, 0.999)):
-            frames = timeline(plan_of(Profile.REALISTIC, draw, effort, None), START).frames
+            frames = timeline(plan_of(Timing.REALISTIC, draw, effort, None), START).frames
             assert 2 <= frames[1].at - START <= 8
             assert 45 <= frames[2].at - frames[1].at <= 240

@@ -23,24 +23,46 @@ from mock_server.media.tiny import tiny
 from tests.support.clips import AXES, CAMERAS, LANDSCAPE, NAMED, ROWS, SQUARE, TAIL, encoded, mask, planned
 from tests.support.looking import WORDS, Move, alike, camera_move, decoded, middle_of
 
+#: What is rendered is kept for the other tests of this file, so one process has all of them.
+pytestmark = pytest.mark.xdist_group("clips")
+
+#: A camera ends where it is to end after any number of frames: two show it, and all of them at greater depth.
+LENGTHS = [pytest.param(False, id="two frames of a shot"), pytest.param(True, id="whole", marks=pytest.mark.deep)]
+#: Rows that are rendered whole by ``make test``: each model, frame rate, sound, and several shots.
+WHOLE = {
+    *("title card", "from an image", "one reference", "master", "v3 with sound"),
+    *("two shots", "three shots with sound", "six shots"),
+}
+
+
+def of(names, kept=()):
+    """These rows to parametrize with; all but ``kept`` at greater depth only."""
+    return [pytest.param(name, marks=() if name in kept else pytest.mark.deep) for name in names]
+
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
-    """Renders a row, once."""
+    """Renders a row, once: whole, or two frames of each shot."""
     folder = tmp_path_factory.mktemp("videos")
     rendered = {}
     with MockServer(speed="manual", media="off") as server, httpx.Client(trust_env=False) as http:
 
-        def video(row):
-            key = repr(row)
+        def video(row, whole=True):
+            key = repr(row), whole
             if key not in rendered:
                 path = folder / f"{len(rendered)}.mp4"
-                render(*planned(http, server, row.model, row.params), path)
+                clip, contents = planned(http, server, row.model, row.params)
+                render(clip if whole else brief(clip), contents, path)
                 rendered[key] = path.read_bytes()
             return rendered[key]
 
         video.plan = lambda row: planned(http, server, row.model, row.params)
         yield video
+
+
+def brief(clip):
+    """The same with two frames in each shot: the first and the last."""
+    return replace(clip, shots=tuple(replace(shot, frames=2) for shot in clip.shots))
 
 
 def image(name, size):
@@ -54,19 +76,30 @@ def test_there_are_rows_enough():
     assert len({row.model for row in ROWS.values()}) == 5
 
 
-@pytest.mark.parametrize("name", ROWS)
+def _as_promised(row, seen, frames):
+    assert len(seen.frames) == frames
+    assert (seen.width, seen.height, seen.fps) == (row.width, row.height, row.fps)
+    assert seen.sound_seconds == (row.seconds if row.sound else None)
+
+
+@pytest.mark.parametrize("name", of(ROWS, WHOLE))
 def test_a_video_is_as_long_and_large_as_promised(name, videos):
     row = ROWS[name]
-    for content in (videos(row), tiny(videos.plan(row)[0])):
-        seen = decoded(content, keep=())
-        assert len(seen.frames) == row.seconds * row.fps
-        assert (seen.width, seen.height, seen.fps) == (row.width, row.height, row.fps)
-        assert seen.sound_seconds == (row.seconds if row.sound else None)
+    _as_promised(row, decoded(videos(row), keep=()), row.seconds * row.fps)
 
 
-def ends(content, count):
+@pytest.mark.parametrize("name", ROWS)
+def test_a_small_clip_and_the_frames_of_a_video_are_planned_and_drawn_as_promised(name, videos):
+    row = ROWS[name]
+    clip, _ = videos.plan(row)
+    assert clip.frames == row.seconds * row.fps
+    _as_promised(row, decoded(tiny(clip), keep=()), clip.frames)
+    _as_promised(row, decoded(videos(row, whole=False), keep=()), 2 * len(clip.shots))
+
+
+def ends(content):
     """The first and the last frame."""
-    frames = decoded(content, keep={0, count - 1}).frames
+    frames = decoded(content).frames
     return frames[0], frames[-1]
 
 
@@ -90,10 +123,11 @@ def close(found, expected):
     )
 
 
+@pytest.mark.parametrize("whole", LENGTHS)
 @pytest.mark.parametrize("name", CAMERAS)
-def test_the_camera_moves_as_it_was_told(name, videos):
+def test_the_camera_moves_as_it_was_told(name, whole, videos):
     axis, value = name.split()
-    found = camera_move(*ends(videos(ROWS[f"camera {name}"]), 150))
+    found = camera_move(*ends(videos(ROWS[f"camera {name}"], whole)))
     assert close(found, EXPECTED[axis](int(value))), found
 
 
@@ -106,10 +140,11 @@ def test_the_directions_are_those_of_the_documents():
     assert signs["zoom"].view < 1
 
 
+@pytest.mark.parametrize("whole", LENGTHS)
 @pytest.mark.parametrize("name", NAMED)
-def test_the_moves_that_have_a_name_go_where_it_says(name, videos):
+def test_the_moves_that_have_a_name_go_where_it_says(name, whole, videos):
     end = WAYS[name][-1]
-    found = camera_move(*ends(videos(ROWS[f"card, {name}"]), 150))
+    found = camera_move(*ends(videos(ROWS[f"card, {name}"], whole)))
     assert close(found, Move(end.x, end.y, 0.0, end.view)), found
     where = {
         "down_back": found.y < 0 and found.view > 1,
@@ -139,12 +174,13 @@ SHOWN = {
 SAME, OTHER = 0.93, 0.88
 
 
+@pytest.mark.parametrize("whole", LENGTHS)
 @pytest.mark.parametrize("name", SHOWN)
-def test_a_video_starts_and_ends_on_the_images_that_were_given(name, videos):
+def test_a_video_starts_and_ends_on_the_images_that_were_given(name, whole, videos):
     row = ROWS[name]
     size = (row.width, row.height)
     above = (0, round(row.height * 0.16), row.width, round(row.height * (1 - WORDS) * 0.94))
-    first, last = ends(videos(row), row.seconds * row.fps)
+    first, last = ends(videos(row, whole))
     for frame, wanted in zip((first, last), SHOWN[name], strict=True):
         if wanted is not None:
             assert alike(frame.crop(above), image(wanted, size).crop(above)) > SAME
@@ -218,10 +254,11 @@ def test_what_a_static_mask_covers_stays_where_it_is(videos):
     assert np.linalg.norm(np.subtract(*moved)) > 30, "the rest drifts"
 
 
+@pytest.mark.parametrize("whole", LENGTHS)
 @pytest.mark.parametrize("name", [name for name in ROWS if "references" in name and "not fetched" not in name])
-def test_all_references_appear(name, videos):
+def test_all_references_appear(name, whole, videos):
     row = ROWS[name]
-    frame = decoded(videos(row), keep={0}).frames[0]
+    frame = decoded(videos(row, whole), keep={0}).frames[0]
     given = [one["image"] for one in row.params["image_list"]]
     for wanted, (left, top, width, height) in zip(given, places(len(given), (row.width, row.height)), strict=True):
         with Image.open(io.BytesIO(resource("fixtures", "images", wanted[1:]).read_bytes())) as opened:
@@ -246,7 +283,7 @@ def test_shots_change_to_the_frame(name, videos):
     assert sorted(int(place) + 1 for place in np.argsort(steps)[-len(cuts) :]) == cuts
 
 
-@pytest.mark.parametrize("name", ["v3 with sound", "three shots with sound", "v3 in fifteen seconds"])
+@pytest.mark.parametrize("name", of(["v3 with sound", "three shots with sound", "v3 in fifteen seconds"], WHOLE))
 def test_there_is_a_tick_at_every_second(name, videos):
     row = ROWS[name]
     seen = decoded(videos(row), keep=())

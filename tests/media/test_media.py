@@ -8,6 +8,9 @@ from mock_server import MockServer
 from mock_server.core.resources import resource
 from tests.support.clips import completed
 
+#: One process renders for all of them.
+pytestmark = pytest.mark.xdist_group("videos")
+
 SUBMIT = "/model/v1/generation"
 IMAGES = ("landscape.jpg", "portrait.jpg", "square.png", "tail.png")
 
@@ -19,15 +22,19 @@ def renderer():
         yield server
 
 
-def test_the_index_is_in_front(http, renderer):
-    _, url = completed(http, renderer, "kirin_v1_t2v", {"prompt": "a"})
+@pytest.fixture(scope="module")
+def url(http, renderer):
+    """The URL of a video there."""
+    return completed(http, renderer, "kirin_v1_t2v", {"prompt": "a"})[1]
+
+
+def test_the_index_is_in_front(http, url):
     content = http.get(url).content
     assert content[4:8] == b"ftyp"
     assert 0 < content.find(b"moov") < content.find(b"mdat")
 
 
-def test_head_and_range(http, renderer):
-    _, url = completed(http, renderer, "kirin_v1_t2v", {"prompt": "a"})
+def test_head_and_range(http, url):
     whole = http.get(url)
     head = http.head(url)
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(whole.content)))
@@ -80,8 +87,7 @@ def test_pictures_that_do_not_fit_in_memory_are_kept_on_disk():
 
 
 @pytest.mark.parametrize("asked", ["items=0-1", "bytes=abc", "bytes=-", "nonsense", f"bytes={'9' * 5000}-"])
-def test_a_range_that_is_none_is_ignored(http, renderer, asked):
-    _, url = completed(http, renderer, "kirin_v1_t2v", {"prompt": "a"})
+def test_a_range_that_is_none_is_ignored(http, url, asked):
     answer = http.get(url, headers={"Range": asked})
     assert (answer.status_code, len(answer.content)) == (200, int(answer.headers["content-length"]))
 

@@ -1,4 +1,4 @@
-"""The journal: every call, what it was about and what was held against it, and no secret in it."""
+"""The journal: every call, what it was about and which rules it violated, and no secret in it."""
 
 from __future__ import annotations
 

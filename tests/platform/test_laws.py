@@ -14,7 +14,7 @@ from tests.support.driving import drive
 moments = st.integers(0, 4_000)
 plans = st.fixed_dictionaries(
     {
-        "profile": st.sampled_from(["instant", "fast", "realistic"]),
+        "timing": st.sampled_from(["instant", "fast", "realistic"]),
         "seed": st.integers(0, 3),
         "submits": st.lists(st.tuples(moments, st.integers(0, 4)), min_size=1, max_size=4),
         # A receiver that refuses the first few, so that retries are part of the history.
@@ -32,7 +32,7 @@ async def _submit_all(one, plan):
 
 
 async def _played(plan, steps, *, polled=False):
-    async with drive(profile=plan["profile"], seed=plan["seed"]) as one:
+    async with drive(timing=plan["timing"], seed=plan["seed"]) as one:
         await _submit_all(one, plan)
         attempted = 0
         for step in steps:
@@ -66,7 +66,7 @@ def test_the_same_seed_and_calls_give_the_same_transcript(plan):
 
 
 def test_another_seed_gives_another_transcript():
-    plan = {"profile": "fast", "submits": [(0, 0)], "refused": 0}
+    plan = {"timing": "fast", "submits": [(0, 0)], "refused": 0}
     first, second = (asyncio.run(_played({**plan, "seed": seed}, [5_000]))[0] for seed in (1, 2))
     assert first["polls"][0]["id"] != second["polls"][0]["id"]
     assert first["tasks"][0]["plan"][-1]["at"] != second["tasks"][0]["plan"][-1]["at"]
@@ -77,8 +77,8 @@ def test_another_seed_gives_another_transcript():
 def test_two_servers_in_one_process_do_not_see_each_other(left, right, steps):
     async def together():
         async with (
-            drive(profile=left["profile"], seed=left["seed"]) as one,
-            drive(profile=right["profile"], seed=right["seed"]) as other,
+            drive(timing=left["timing"], seed=left["seed"]) as one,
+            drive(timing=right["timing"], seed=right["seed"]) as other,
         ):
             await asyncio.gather(_submit_all(one, left), _submit_all(other, right))
             for first, step in steps:
@@ -96,7 +96,7 @@ def test_two_servers_in_one_process_do_not_see_each_other(left, right, steps):
 @given(plans, st.lists(st.integers(0, 30_000), min_size=2, max_size=12))
 def test_progress_never_falls_and_the_end_never_changes(plan, steps):
     async def watched():
-        async with drive(profile=plan["profile"], seed=plan["seed"]) as one:
+        async with drive(timing=plan["timing"], seed=plan["seed"]) as one:
             await _submit_all(one, plan)
             seen = []
             for step in steps:
@@ -116,7 +116,7 @@ def test_progress_never_falls_and_the_end_never_changes(plan, steps):
 @given(plans)
 def test_each_callback_is_the_poll_of_its_moment(plan):
     async def compared():
-        async with drive(profile=plan["profile"], seed=plan["seed"]) as one:
+        async with drive(timing=plan["timing"], seed=plan["seed"]) as one:
             await _submit_all(one, {**plan, "refused": 0})
             found = []
             for _ in range(400):
@@ -136,7 +136,7 @@ def test_each_callback_is_the_poll_of_its_moment(plan):
 
 def test_an_hour_passes_at_once():
     async def an_hour():
-        async with drive(profile="realistic") as one:
+        async with drive(timing="realistic") as one:
             for place in range(20):
                 await one.submit(place)
             await one.advance(3600)

@@ -65,7 +65,7 @@ async def _touch(one, what, task_id):
 async def _played(script, *tenants):
     """What a script gives the named tenants, of which only those take part."""
     limits = {"balance": "3", "max_running": 3, "rate_limit": "40/min"}
-    async with drive_tenants(*KEYS, profile="fast", **limits) as both:
+    async with drive_tenants(*KEYS, timing="fast", **limits) as both:
         seen = {tenant: [] for tenant in tenants}
         for number, (tenant, step) in enumerate(script):
             if tenant in tenants:
@@ -195,7 +195,7 @@ def test_inboxes_are_bounded_all_together():
 
 def test_an_app_without_a_socket_serves_one_loop_after_another():
     """Whatever a loop leaves undone when it ends, the next one does."""
-    server = MockServer(profile="instant", speed="manual")
+    server = MockServer(timing="instant", speed="manual")
     key = _headers(server.api_key)
 
     async def calls(*requests):

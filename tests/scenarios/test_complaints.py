@@ -62,106 +62,106 @@ FOR_EVER = "would wait for ever"
 ROWS = [
     # The end of a task
     Row(
-        "refused-only-at-poll",
+        "task/fails-moderation",
         clients.looks_only_for_urls,
         {"said": FOR_EVER, "polls_after_end": 719, "ended": ["failed"]},
-        {"said": "failed: the moderation refused it", "polls_after_end": 1, "spent": "0.00"},
+        {"said": "failed: moderation rejected it", "polls_after_end": 1, "spent": "0.00"},
     ),
     Row(
-        "completed-but-empty",
+        "task/output-empty",
         clients.waits_while_it_is_in_progress,
         {"said": "done", "videos": 0, "ended": ["completed"]},
         {"said": "failed: there is no video in it", "videos": 0, "tasks": 1},
     ),
     Row(
-        "reason-out-of-reach",
+        "task/fails-with-reason",
         clients.reads_the_other_key,
         {"said": "crashed: KeyError"},
         {"said": "failed: a face could not be animated", "spent": "0.00"},
     ),
-    Row("failed-in-the-small-print", clients.searches_the_text, LOST | {"said": "failed"}),
+    Row("task/completed-mentions-failed", clients.searches_the_text, LOST | {"said": "failed"}),
     # Money
     Row(
-        "billed-twice-after-reset",
+        "submit/reset-after-accept",
         clients.submits_until_it_works,
         {"said": "done", "videos": 1, "tasks": 2, "spent": "0.28"},
     ),
     Row(
-        "billed-thrice-after-502",
+        "submit/502-twice-after-accept",
         clients.submits_until_it_works,
         {"said": "done", "videos": 1, "tasks": 3, "spent": "0.42"},
     ),
     Row(
-        "billed-twice-after-timeout",
+        "submit/timeout-after-accept",
         clients.submits_until_it_works,
         {"said": "done", "videos": 1, "tasks": 2, "spent": "0.28"},
         timeout=0.5,
     ),
     Row(
-        "cancel-that-did-nothing",
+        "queue/cancel-500",
         clients.cancels_and_forgets,
         LOST | {"said": "cancelled"},
         {"running": 0, "spent": "0.00", "tasks": 1, "ended": ["cancelled"]},
         cancels_one,
     ),
     Row(
-        "refused-by-policy",
+        "submit/403-client-too-old",
         clients.submits_until_it_works,
         {"said": "the service is down, try later", "submits": 5},
         {"said": "refused: this version of the client is no longer served", "submits": 1},
     ),
     # Waiting
     Row(
-        "slow-called-done",
+        "task/takes-15-minutes",
         clients.advises_to_try_again,
         {"said": "done; if you see no video, try again", "videos": 0, "tasks": 2, "spent": "0.28"},
     ),
-    Row("twelve-minutes", clients.gives_up_after_ten_minutes, LOST | {"said": "crashed: TimeoutError"}),
+    Row("task/takes-12-minutes", clients.gives_up_after_ten_minutes, LOST | {"said": "crashed: TimeoutError"}),
     Row(
-        "wedged-in-the-middle",
+        "task/stuck-at-40",
         clients.waits_for_all_of_three,
         {"said": FOR_EVER, "running": 3, "spent": "0.42"},
         {"running": 0, "spent": "0.00", "ended": ["cancelled"] * 3},
         makes_three,
     ),
-    Row("not-done-at-once", clients.reads_after_one_poll, LOST | {"said": "crashed: KeyError"}),
-    Row("hundred-and-not-done", clients.waits_for_the_number, LOST | {"said": "crashed: KeyError"}),
+    Row("task/queued-20s-running-90s", clients.reads_after_one_poll, LOST | {"said": "crashed: KeyError"}),
+    Row("task/progress-100-before-completed", clients.waits_for_the_number, LOST | {"said": "crashed: KeyError"}),
     # Polls that go wrong
-    Row("two-bad-polls", clients.takes_a_bad_poll_for_the_end, LOST | {"said": "failed with 503, paging somebody"}),
+    Row("poll/503-twice", clients.takes_a_bad_poll_for_the_end, LOST | {"said": "failed with 503, paging somebody"}),
     Row(
-        "right-answer-wrong-label",
+        "poll/wrong-content-type",
         clients.takes_a_bad_poll_for_the_end,
         LOST | {"said": "failed with 200, paging somebody"},
     ),
     Row(
-        "gone-for-a-moment",
+        "poll/404-twice",
         clients.starts_over,
         {"said": "done", "videos": 1, "tasks": 2, "spent": "0.28"},
         match={"nth": 1},
     ),
     Row(
-        "key-refused-in-the-middle",
+        "poll/401-once",
         clients.starts_over,
         {"said": "done", "videos": 1, "tasks": 2, "spent": "0.28"},
         match={"nth": 1},
     ),
     # Drift
-    Row("answer-with-a-new-field", clients.allows_no_other_field, LOST | {"said": "crashed: TypeError"}),
+    Row("task/new-field", clients.allows_no_other_field, LOST | {"said": "crashed: TypeError"}),
     Row(
-        "another-word-for-running",
+        "task/status-processing",
         clients.waits_while_it_is_in_progress,
         {"said": "done", "videos": 0, "running": 1, "spent": "0.14"},
     ),
-    Row("progress-in-words", clients.waits_for_the_number, LOST | {"said": "crashed: TypeError"}),
+    Row("task/progress-as-text", clients.waits_for_the_number, LOST | {"said": "crashed: TypeError"}),
     # Callbacks
     Row(
-        "news-of-a-stranger",
+        "callback/unknown-task",
         clients.delivers_on_every_callback,
         {"said": "done", "videos": 1, "ours": 0, "news_of_ours": 0},
         DONE | {"heard": [], "news_of_ours": 0},
     ),
     Row(
-        "first-order-overtaken",
+        "task/overtaken-by-later-task",
         clients.gives_the_first_video_to_the_first_customer,
         {"said": "done", "videos": 2, "ours": 2, "in_order": False},
         {"said": "done", "in_order": True, "videos": 2, "ours": 2, "spent": "0.28"},
@@ -169,69 +169,69 @@ ROWS = [
         {"nth": 1},
     ),
     Row(
-        "first-news-is-not-the-end",
+        "callback/in-progress-first",
         clients.takes_the_first_callback_for_the_result,
         LOST | {"said": "crashed: KeyError"},
     ),
     Row(
-        "end-never-told",
+        "callback/completed-lost",
         clients.waits_for_the_callback_alone,
         {"said": FOR_EVER, "videos": 0, "ended": ["completed"]},
     ),
     Row(
-        "told-three-times",
+        "callback/duplicated-three-times",
         clients.delivers_on_every_callback,
         {"said": "done", "videos": 3, "tasks": 1},
         DONE | {"heard": ["in_progress", "completed"], "news_of_ours": 3},
     ),
     Row(
-        "told-in-reverse",
+        "callback/out-of-order",
         clients.writes_down_the_latest,
         {"said": "your video is in_progress", "videos": 0, "ended": ["completed"]},
         DONE | {"heard": ["completed"]},
     ),
-    Row("told-after-the-poll", clients.delivers_after_poll_or_callback, {"said": "done", "videos": 2, "tasks": 1}),
+    Row("callback/completed-late", clients.delivers_after_poll_or_callback, {"said": "done", "videos": 2, "tasks": 1}),
     Row(
-        "taken-before-it-was-read",
+        "callback/completed-malformed-once",
         clients.waits_for_the_callback_alone,
         {"said": FOR_EVER, "videos": 0, "told_of_the_end": 1},
         DONE | {"heard": ["in_progress", "completed"], "told_of_the_end": 2},
     ),
     Row(
-        "forged-news",
+        "callback/signature-forged",
         clients.delivers_on_every_callback,
         {"videos": 1, "unproven_news_believed": 2},
         DONE | {"heard": [], "unproven_news_believed": 0},
     ),
     Row(
-        "old-news-again",
+        "callback/signature-stale",
         clients.checks_the_signature_alone,
         {"videos": 1, "unproven_news_believed": 2},
         DONE | {"heard": [], "unproven_news_believed": 0},
     ),
     Row(
-        "told-before-the-answer",
+        "callback/before-submit-response",
         clients.knows_only_stored_ids,
         {"said": "done", "heard": ["completed"]},
         DONE | {"heard": ["in_progress", "completed"]},
     ),
     # The video
     Row(
-        "link-for-an-hour",
+        "media/url-expires-after-1h",
         clients.stores_the_link,
         {"said": "failed: 403 for the video", "spent": "0.14", "saved": None},
         DONE | {"saved": "whole"},
         saves_one,
     ),
     Row(
-        "link-to-nowhere",
+        "media/url-unreachable",
         clients.makes_it_again,
         {"said": "failed three times", "tasks": 3, "spent": "0.42"},
         {"said": "order-1 done, its video out of reach", "tasks": 1, "spent": "0.14"},
         saves_one,
     ),
     Row(
-        "half-a-video",
+        "media/truncated-once",
         clients.looks_whether_the_file_is_there,
         {"said": "done", "saved": "a part"},
         DONE | {"saved": "whole"},
@@ -243,7 +243,7 @@ ROWS = [
 @pytest.fixture(scope="module")
 def kirin():
     """A server in realistic time, which stands still until a client sleeps."""
-    with MockServer(profile="realistic", speed="manual", seed=7, callback_secret=[clients.SECRET]) as server:
+    with MockServer(timing="realistic", speed="manual", seed=7, callback_secret=[clients.SECRET]) as server:
         yield server
 
 

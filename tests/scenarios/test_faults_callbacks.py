@@ -239,7 +239,7 @@ def test_early_news_come_before_the_submit_has_answered(client, receiver, call):
     receiver.go.clear()
     client.rule({"fault": "early"}, task=TASK)
     sent = client.open_to(call, body={"prompt": "An apple", "callback_url": receiver.url})
-    first = receiver.arrived.get(timeout=5)
+    first = receiver.arrived.get(timeout=60)
     assert sent.silent()
     receiver.go.set()
     answer = sent.rest()

@@ -16,14 +16,14 @@ WAITS = pytest.mark.parametrize("fault", [LATENCY, SILENCE, DRIP], ids=lambda fa
 
 @pytest.fixture(scope="module")
 def kirin():
-    with MockServer(speed="manual", seed=3, max_hold=3600) as server:
+    with MockServer(speed="manual", seed=3, max_wait=3600) as server:
         yield server
 
 
 @pytest.fixture
 def alone():
     """A client of a server that nobody else uses."""
-    with MockServer(speed="manual", max_hold=3600) as server:
+    with MockServer(speed="manual", max_wait=3600) as server:
         yield Client(server, "sk-alone")
 
 
@@ -202,7 +202,7 @@ def test_resetting_and_stopping_the_server_end_a_wait(alone, fault, ending):
 @pytest.mark.parametrize("call", BOTH_POLLS)
 @WAITS
 def test_a_clock_that_stands_still_lets_a_call_go_on_in_the_end(fault, call):
-    with MockServer(speed="manual", max_hold=0.2) as server:
+    with MockServer(speed="manual", max_wait=0.2) as server:
         client = Client(server, "sk-held")
         task = client.submit()
         right = client.to(call, task).body

@@ -22,8 +22,8 @@ FOR_EVER = "would wait for ever"
 
 
 @pytest.fixture(scope="module")
-def kirin(tmp_path_factory):
-    with MockServer(speed="manual", profile="fast", media_dir=str(tmp_path_factory.mktemp("clips"))) as server:
+def kirin():
+    with MockServer(speed="manual", timing="fast", media="tiny") as server:
         yield server
 
 
@@ -147,26 +147,26 @@ def submits_until_it_works(api):
 NO_VIDEO = "done, 0 videos"
 #: The naive client, what it says, and what a careful one says: the error_type or the number of videos.
 ROWS = {
-    "queue-completed-with-error": (looks_at_the_word_alone, NO_VIDEO, "INFERENCE_FAILURE"),
-    "queue-inference-failure": (looks_at_the_word_alone, NO_VIDEO, "INFERENCE_FAILURE"),
-    "queue-inference-timeout": (looks_at_the_word_alone, NO_VIDEO, "INFERENCE_TIMEOUT"),
-    "queue-request-invalid": (looks_at_the_word_alone, NO_VIDEO, "REQUEST_INVALID"),
-    "queue-content-blocked": (looks_at_the_word_alone, NO_VIDEO, "CONTENT_BLOCKED"),
-    "queue-canceled": (looks_at_the_word_alone, NO_VIDEO, "CANCELED"),
-    "queue-internal-server-error": (looks_at_the_word_alone, NO_VIDEO, "INTERNAL_SERVER_ERROR"),
-    "queue-documented-form": (waits_for_lower_case, FOR_EVER, 1),
-    "queue-older-form": (reads_outputs_alone, NO_VIDEO, 1),
-    "queue-older-form-failed": (waits_for_upper_case, FOR_EVER, "failed"),
-    "queue-result-not-ready": (takes_any_2xx, NO_VIDEO, 1),
-    "queue-result-broken": (wants_a_200, "failed with 502", 1),
-    "queue-several-outputs": (reads_the_first, "done, 1 of 3 videos", 3),
-    "queue-empty-outputs": (reads_what_may_not_be_there, "IndexError", 0),
-    "queue-without-outputs": (reads_what_may_not_be_there, "KeyError", 0),
-    "queue-status-url-on-another-host": (follows_the_url, "the key went to another host", 1),
-    "queue-long-wait": (waits_a_minute, "IN_QUEUE", 1),
-    "queue-unknown-word": (stops_at_a_word_that_it_does_not_know, "failed: POSTPROCESSING", 1),
-    "queue-cancel-answer-lost": (cancels_once, "it may go on", 1),
-    "queue-model-not-allowed": (submits_until_it_works, "refused 3 times", "rejected"),
+    "queue/completed-with-error": (looks_at_the_word_alone, NO_VIDEO, "INFERENCE_FAILURE"),
+    "queue/inference-failure": (looks_at_the_word_alone, NO_VIDEO, "INFERENCE_FAILURE"),
+    "queue/inference-timeout": (looks_at_the_word_alone, NO_VIDEO, "INFERENCE_TIMEOUT"),
+    "queue/request-invalid": (looks_at_the_word_alone, NO_VIDEO, "REQUEST_INVALID"),
+    "queue/content-blocked": (looks_at_the_word_alone, NO_VIDEO, "CONTENT_BLOCKED"),
+    "queue/canceled": (looks_at_the_word_alone, NO_VIDEO, "CANCELED"),
+    "queue/internal-server-error": (looks_at_the_word_alone, NO_VIDEO, "INTERNAL_SERVER_ERROR"),
+    "queue/documented-form": (waits_for_lower_case, FOR_EVER, 1),
+    "queue/older-form": (reads_outputs_alone, NO_VIDEO, 1),
+    "queue/older-form-failed": (waits_for_upper_case, FOR_EVER, "failed"),
+    "queue/result-not-ready": (takes_any_2xx, NO_VIDEO, 1),
+    "queue/result-502-twice": (wants_a_200, "failed with 502", 1),
+    "queue/several-outputs": (reads_the_first, "done, 1 of 3 videos", 3),
+    "queue/empty-outputs": (reads_what_may_not_be_there, "IndexError", 0),
+    "queue/without-outputs": (reads_what_may_not_be_there, "KeyError", 0),
+    "queue/status-url-on-another-host": (follows_the_url, "the key went to another host", 1),
+    "queue/long-wait": (waits_a_minute, "IN_QUEUE", 1),
+    "queue/unknown-status": (stops_at_a_word_that_it_does_not_know, "failed: POSTPROCESSING", 1),
+    "queue/cancel-answer-lost": (cancels_once, "it may go on", 1),
+    "queue/model-not-allowed": (submits_until_it_works, "refused 3 times", "rejected"),
 }
 
 

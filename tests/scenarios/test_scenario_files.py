@@ -18,6 +18,7 @@ import yaml
 
 from mock_server import MockServer
 from mock_server.cli.main import main
+from mock_server.core.clock import pause
 from mock_server.core.errors import UsageError
 from mock_server.core.resources import resource
 from tests.support.driving import BODIES, SUBMIT
@@ -145,6 +146,7 @@ def test_a_file_that_is_half_written_is_not_applied_until_it_is_closed(tmp_path,
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
             assert user.names() == ["old"]
+            pause(0.02)
         file.write(rest)
     seen = []
     user.until(lambda: seen.append(user.names()) or seen[-1] != ["old"])
@@ -246,8 +248,8 @@ for _line in (
     WRONG[f"reset {_line}"] = (_one("faults", "- fault: reset", f"  {_line}"), 6, _line.split(":")[0])
 for _line, _word in {
     "tsak: {}": "tsak", "match: []": "match", "task: [1]": "task", "faults: {fault: reset}": "faults",
-    "source: 5": "source", "task: {refuse: '40201', fail: x1}": "refused", "task: {fail: x1, at: 140%}": "at",
-    "task: {refuse: '40201', hold: 10%}": "refused", "task: {fail: x1, at: 10%, after: 3}": "after",
+    "source: 5": "source", "task: {refuse: '40201', fail: x1}": "rejected", "task: {fail: x1, at: 140%}": "at",
+    "task: {refuse: '40201', hold: 10%}": "rejected", "task: {fail: x1, at: 10%, after: 3}": "after",
     "task: {running: 1, after: 3}": "after", "task: {at: 10%}": "at", "task: {message: hi}": "message",
     "match: {nth: 2, once: true}": "nth", "match: {nth: 2, every: 2}": "nth", "match: {times: 2, once: true}": "once",
     "use: nobody": "nobody", "use: a": "itself", "use: 5": "use",
@@ -318,7 +320,7 @@ def test_check_warns_of_what_cannot_work(tmp_path, capsys, case):
 
 
 FINE = {
-    "some before some": _two("{times: 3}", "{every: 2}") + "- {name: c, match: {}, use: slow}\n",
+    "some before some": _two("{times: 3}", "{every: 2}") + "- {name: c, match: {}, use: task/slow}\n",
     "by name": "scenarios:\n- {name: a, task: {after: 1}}\n- {name: b, match: {}, task: {after: 2}}\n",
     "a parameter of one of them": _match("{params: {image: {present: true}, duration: '7'}}"),
     "one value that is": _match("{params: {mode: {one_of: [turbo, pro]}}}"),

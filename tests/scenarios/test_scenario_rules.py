@@ -229,7 +229,7 @@ def test_faults_hit_tasks_made_earlier_unless_the_rule_counts(user, match, statu
 
 
 def test_use_takes_what_another_scenario_does(user):
-    user.add({"name": "a", "match": {"prompt": "apple"}, "use": "slow"})
+    user.add({"name": "a", "match": {"prompt": "apple"}, "use": "task/slow"})
     user.add(_rule("base", after=7), {"name": "b", "match": {"prompt": "pear"}, "use": "base"})
     user.add({"name": "c", "match": {"prompt": "plum"}, "use": "b"})
     for prompt, name, does in (
@@ -328,11 +328,12 @@ def test_words_take_quoted_texts_lists_and_one_fault_beside_the_task(user):
 WORDS = {
     "": "empty", "nobody": "nobody", "fail": "fail", "fail=": "fail", "fail=00200398 after": "after",
     "fail=00200398,after=3s": "fail", "after=soon": "after", "after=-3s": "after", "after=3 s": '"s"',
-    "queued=1y": "queued", "aftr=3s": "aftr", "fail=x1 refuse=40201": "refused", "refuse=40201 after=3": "refused",
+    "queued=1y": "queued", "aftr=3s": "aftr", "fail=x1 refuse=40201": "rejected", "refuse=40201 after=3": "rejected",
     "hold=140%": "hold", "hold=100%": "hold", "running=fast": "running", "output=three": "output", "output=0": "output",
     "progress=0.1,2": "progress", "status_word=": "status_word", "message=hi": "message", "at=40%": "at",
     "fail=x1 at=40% after=3s": "after", "fail=x1 fail=x2": "fail", "fail='x": "quotation", "=3": "=3",
-    "slow after=3s": "slow", "slow,stuck-at-40": "slow,stuck-at-40", "match=x": "match", "fault=latencyy": "latencyy",
+    "task/slow after=3s": "slow", "slow,stuck-at-40": "slow,stuck-at-40", "match=x": "match",
+    "fault=latencyy": "latencyy",
     "fault=latency": "seconds", "fault=latency seconds=2 on=polls": "polls", "fault=reset when=later": "when",
     "fault=reset chance=140%": "chance", "fault=reset skip=-1": "skip", "fault=reset fault=drop": "fault",
     "fault=drop on=poll": "on", "fault=error status=700": "status", "on=poll": "on", "nth=2 after=3s": "nth",
@@ -397,6 +398,6 @@ def test_what_is_posted_is_listed_in_the_order_of_trying_and_shown_by_name(users
     assert [(rule["matched"], rule["chosen"]) for rule in user.rules()] == [(1, 1), (0, 0), (0, 0)]
     shown = user.get("/_mock/scenarios/a").json()
     assert (shown["name"], shown["match"], shown["task"]) == ("a", {"prompt": ["storm"]}, {"hold": 0.4})
-    assert user.get("/_mock/scenarios/slow").json()["task"] == {"running": 600.0}
+    assert user.get("/_mock/scenarios/task/slow").json()["task"] == {"running": 600.0}
     assert user.get("/_mock/scenarios/none").status_code == 404
     assert users("two").get("/_mock/scenarios/a").status_code == 404

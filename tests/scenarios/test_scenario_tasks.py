@@ -149,6 +149,10 @@ def _key(model):
 def test_a_refusal_with_a_code_of_the_model_is_a_task_failure(user, model, code, protocol, said):
     before = user.balance()
     answer = user.ask(model, protocol, f"refuse={code} message='{said}'" if said else f"refuse={code}")
+    if protocol == "queue" and OWN[model, code] != 400:  # the queue side has words of its own for keys and outages
+        assert_queue_refusal(answer, "UNAUTHORIZED" if OWN[model, code] == 401 else None)
+        assert (answer.status_code, user.balance(), user.tasks()) == (OWN[model, code], before, [])
+        return
     message = said or answer.json()["error"][_key(model)]
     assert message
     error = {"code": code, _key(model): message}
@@ -424,7 +428,7 @@ def test_the_answer_to_the_submit_has_the_fields_and_the_status_word_as_well(use
     user.add(task={"status_word": "processing", "fields": FIELDS})
     answer = user.ask(model, protocol).json()
     assert {key: answer.get(key, "none") for key in FIELDS} == FIELDS
-    assert answer["status"] == "processing"
+    assert answer.get("status") == (None if protocol == "queue" else "processing")
 
 
 def test_another_task_is_as_it_would_be(user):

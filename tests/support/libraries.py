@@ -35,7 +35,7 @@ class _Requests:
             session.trust_env = False
             try:
                 url = path if "://" in path else self._url + path
-                answer = session.request(method, url, headers=headers, timeout=10, **body)
+                answer = session.request(method, url, headers=headers, timeout=60, **body)
             except requests.RequestException as error:
                 raise httpx.ReadError(str(error)) from None
         return _reply(answer.status_code, answer.headers.items(), answer.content)
@@ -46,7 +46,7 @@ class WithRequests(Reference):
 
     def __init__(self, kit):
         Policy.__init__(self, kit)
-        self.http = _Requests(kit.open_door())
+        self.http = _Requests(kit.open_http_bridge())
 
 
 class QueueWithRequests(Queued):
@@ -56,7 +56,7 @@ class QueueWithRequests(Queued):
 
     def __init__(self, kit):
         Policy.__init__(self, kit)
-        self.http = _Requests(kit.open_door())
+        self.http = _Requests(kit.open_http_bridge())
 
     def submit(self, intent):
         answer = super().submit(intent)
@@ -94,4 +94,4 @@ class WithAiohttp(Asynchronous):
     def __init__(self, kit):
         Policy.__init__(self, kit)
         self.work = None
-        self.http = _Aiohttp(kit.open_door())
+        self.http = _Aiohttp(kit.open_http_bridge())

@@ -30,7 +30,7 @@ def ready():
 def call(hello, path, body=None):
     headers = {"Authorization": f"Bearer {hello['api_key']}", "Content-Type": "application/json"}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    opener.open(urllib.request.Request(f"{hello['base_url']}{path}", body, headers), timeout=10).close()
+    opener.open(urllib.request.Request(f"{hello['base_url']}{path}", body, headers), timeout=60).close()
 
 
 def gives_up():

@@ -12,6 +12,8 @@ from typing import Any
 from mock_server.core.resources import resource
 
 FIN, RST = "FIN", "RST"
+#: Real seconds after which a test is told that nothing comes; a busy machine takes some.
+PATIENCE = 60
 
 MODEL = "kirin_v1_t2v"
 _QUEUE = f"/model/v1/queue/{MODEL}"
@@ -81,7 +83,7 @@ class Call:
     """A request that was sent on a connection of its own."""
 
     def __init__(self, port: int, request: bytes) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.sock.sendall(request)
 
     def silent(self) -> bool:
@@ -172,7 +174,7 @@ class Client:
 
     def freed(self) -> bool:
         """Nobody waits any more; False when that is still not so after some seconds of real time."""
-        until = time.monotonic() + 5
+        until = time.monotonic() + PATIENCE
         while self.waiting():
             if time.monotonic() > until:
                 return False

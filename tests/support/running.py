@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 
 from mock_server.settings import ENVIRONMENT_PREFIX
 
@@ -26,9 +28,23 @@ def run(folder, *arguments, **extra):
     return ended
 
 
-def start(folder, *arguments, command="run", **extra):
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(folder, *arguments, command="run", **extra):
+    """A command at work, without a terminal. It is killed at the end, and when it takes too long: who reads what it
+    says then comes to the end of it, as long as what ``run`` runs ends by itself too.
+    """
+    process = subprocess.Popen(
         [PYTHON, "-m", "mock_server", command, *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment(folder, **extra), start_new_session=True,
     )  # fmt: skip
+    timer = threading.Timer(120, process.kill)
+    timer.start()
+    try:
+        yield process
+    finally:
+        timer.cancel()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()

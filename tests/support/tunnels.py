@@ -29,7 +29,7 @@ class Proxied:
 
     def send(self, content, size=None):
         """A connection on which this was sent, in pieces of a size if one is given."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(ConnectionError):  # it may have heard enough before all is sent
             for start in range(0, len(content), size or max(len(content), 1)):

@@ -84,7 +84,7 @@ def test_a_beginning_that_fails_puts_everything_back(kirin, monkeypatch):
     with pytest.raises(ModuleNotFoundError), kirin.intercept():
         raise AssertionError("it began")
     assert _same(before, _attributes())
-    assert not kirin.built.outgoing.intercepted
+    assert not kirin.built.outgoing.stand_ins
 
 
 def test_what_somebody_else_replaced_meanwhile_stays_theirs(kirin, monkeypatch):
@@ -209,6 +209,21 @@ def test_a_server_without_a_socket_answers_to_its_own_url_as_well(library):
         assert library.get(f"{kirin.url}{MODELS}", KEY).status == 200
 
 
+@EVERY
+def test_a_server_without_a_socket_answers_to_the_other_host_of_its_queue(library):
+    with MockServer(speed="manual").intercept() as kirin:
+        headers = {**KEY, "Content-Type": "application/json", "X-Mock-Scenario": "queue_urls=other_host"}
+        url = f"{kirin.url}/model/v1/queue/kirin_v1_t2v"
+        made = json.loads(library.call("POST", url, headers, b'{"prompt": "a"}', 60.0).content)
+        assert made["status_url"].startswith("http://queue.kirin.test/")
+        assert library.get(made["status_url"], KEY).status == 200
+
+
+def test_other_programs_of_this_machine_are_called_although_the_servers_url_names_it(image_host):
+    with MockServer(public_url=image_host).intercept(), httpx.Client(trust_env=False) as client:
+        assert "SimpleHTTP" in client.get(f"{image_host}/landscape.jpg").headers["server"]
+
+
 def test_a_server_without_a_socket_keeps_its_tasks_from_one_interception_to_the_next():
     kirin = MockServer(speed="manual")
     submitted = functools.partial(_served_by, LIBRARIES[0], HOST)
@@ -233,7 +248,7 @@ def test_a_public_url_gives_way_to_the_host_that_was_called(library):
 
 @pytest.mark.parametrize("form", ["on a socket", "in memory"])
 def test_the_server_fetches_its_own_pictures_under_an_intercepted_host(form):
-    kirin = MockServer(speed="manual", profile="instant")
+    kirin = MockServer(speed="manual", timing="instant")
     with kirin if form == "on a socket" else contextlib.nullcontext(), kirin.intercept():
         made = {"model": "kirin_v1_5_i2v", "data": {"prompt": "a", "image": f"{BASE}/media/nothing/0.jpg"}}
         answer = httpx.post(f"{BASE}/model/v1/generation", json=made, headers=KEY)
@@ -299,13 +314,13 @@ def test_one_interception_begins_once(kirin):
 
 @pytest.mark.parametrize("host", ["", "https://a.example", "a.example:443", "a b", "a/b", "ä.example", 3, "-a"])
 def test_what_is_no_host_name_is_refused(kirin, host):
-    with pytest.raises(UsageError, match="takes host names"):
+    with pytest.raises(UsageError, match="must be a host name such as"):
         kirin.intercept(host)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.0.0.1", "a.localhost"])
 def test_addresses_are_refused(kirin, host):
-    with pytest.raises(UsageError, match="cannot stand in"):
+    with pytest.raises(UsageError, match=r"must be a host name|must not be a name of this machine"):
         kirin.intercept(host)
 
 

@@ -41,10 +41,10 @@ def swallows_all(self, intent, deadline):
             self.kit.sleep(60)
 
 
-def hot_behind_the_door(self, intent, deadline):
+def hot_behind_the_bridge(self, intent, deadline):
     import httpx
 
-    with httpx.Client(base_url=self.kit.open_door(), trust_env=False) as http:
+    with httpx.Client(base_url=self.kit.open_http_bridge(), trust_env=False) as http:
         while True:
             with contextlib.suppress(Exception):
                 http.get("/model/v1/generation/task/none")
@@ -61,12 +61,12 @@ def crashes_when_told_to_end(self, intent, deadline):
 MISBEHAVIOUR = {
     "leaves": ("A04", "the client crashed: SystemExit: 0, at test_verify_adapters.py:"),
     "hangs": ("W14", "it hangs: for 0.4 real seconds it has called nothing and let no time pass"),
-    "swallows_all": ("W14", "it goes on, whatever it is told"),
-    "hot_behind_the_door": ("W14", "it goes on, whatever it is told"),
+    "swallows_all": ("W14", "it ignores every request to stop"),
+    "hot_behind_the_bridge": ("W14", "it ignores every request to stop"),
     "crashes_when_told_to_end": ("W14", "s after its deadline, and still made pauses"),
 }
-Leaves, Hangs, SwallowsAll, HotBehindTheDoor, CrashesWhenToldToEnd = map(
-    running, (leaves, hangs, swallows_all, hot_behind_the_door, crashes_when_told_to_end)
+Leaves, Hangs, SwallowsAll, HotBehindTheBridge, CrashesWhenToldToEnd = map(
+    running, (leaves, hangs, swallows_all, hot_behind_the_bridge, crashes_when_told_to_end)
 )
 
 
@@ -75,11 +75,11 @@ def test_a_client_that_misbehaves_is_a_finding_and_no_hang(name, tmp_path):
     """In a process of its own: what cannot be stopped goes on in this one."""
     property_id, says = MISBEHAVIOUR[name]
     adapter = f"tests.verify.test_verify_adapters:{name.title().replace('_', '')}"
-    options = ["--scripts", "20", "--patience", "0.4", "--findings", str(tmp_path)]
+    options = ["--cases", "20", "--patience", "0.4", "--findings", str(tmp_path)]
     command = [sys.executable, "-m", "mock_server", "verify", "client", *options, adapter]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (1, "")
-    assert f"WRONG  {property_id}" in ended.stdout
+    assert f"FAIL   {property_id}" in ended.stdout
     assert says in ended.stdout
 
 
@@ -95,20 +95,26 @@ async def _later(self, *given):
 ADAPTERS = {
     "no run": (lambda kit: object(), "the adapter has no method run(intent, deadline): it is object"),
     "a crash": (lambda kit: kit.nothing, "the adapter cannot be made: AttributeError: 'Kit' object has no attribute"),
-    "a dict": (running(lambda self, *_: {"said": "completed"}), "an Outcome is asked for, and the adapter gave dict"),
-    "nothing": (running(lambda self, *_: None), "the adapter gave NoneType"),
+    "a dict": (running(lambda self, *_: {"said": "completed"}), "the adapter must return an Outcome, not dict"),
+    "nothing": (running(lambda self, *_: None), "must return an Outcome, not NoneType"),
     "another word": (
         running(lambda self, *_: Outcome("Timeout")),
-        "Outcome.said is one of completed, failed, rejected, timeout, gave_up, cancelled, not 'Timeout'",
+        "Outcome.said must be one of completed, failed, rejected, timeout, gave_up, cancelled, not 'Timeout'",
     ),
-    "no list": (running(lambda self, *_: Outcome("completed", urls=None)), "Outcome.urls is a list of texts, not None"),
-    "a list for an id": (running(lambda self, *_: Outcome("completed", task_id=["1"])), "Outcome.task_id is a text"),
-    "emits a word": (running(lambda self, *_: self.kit.emit("completed")), "the adapter gave str"),
+    "no list": (
+        running(lambda self, *_: Outcome("completed", urls=None)),
+        "Outcome.urls must be a list of",
+    ),
+    "a list for an id": (
+        running(lambda self, *_: Outcome("completed", task_id=["1"])),
+        "Outcome.task_id must be a",
+    ),
+    "emits a word": (running(lambda self, *_: self.kit.emit("completed")), "must return an Outcome, not str"),
     "a coroutine for callbacks": (
         type("Later", (Light,), {"on_callback": _later}),
-        "on_callback of the adapter is to be a plain function",
+        "on_callback of the adapter must be a plain function",
     ),
-    "a coroutine to cancel": (type("Later", (Light,), {"cancel": _later}), "cancel of the adapter is to be a plain"),
+    "a coroutine to cancel": (type("Later", (Light,), {"cancel": _later}), "cancel of the adapter must be a plain"),
 }
 
 
@@ -172,10 +178,13 @@ def test_a_client_that_never_calls_is_told_why_that_may_be():
     from mock_server.verify.client.command import scorecard_of
 
     report = verified(running(lambda self, *_: Outcome("gave_up")), 5)
-    assert "no call ever came: does the client use kit.transport, or base_url?" in scorecard_of(report, {}, "f").notes
+    assert "no call came: does the client use kit.transport, or base_url?" in scorecard_of(report, {}, "f").notes
 
 
 def test_a_refusal_that_was_never_heard_of_is_not_held_against_the_client():
     report = verified(running(lambda self, *_: Outcome("gave_up")), 100)
     assert set(report.shown) == {"A06"}
-    assert "a task that was never made, for want of another try, is told as gave_up" in report.shown["A06"].fault.says
+    assert (
+        "a task that was never made, because the submit was not tried again, is reported as gave_up"
+        in report.shown["A06"].fault.says
+    )

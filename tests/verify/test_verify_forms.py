@@ -18,7 +18,11 @@ from mock_server.verify.server.target import Exchange, NotExercised, Target
 
 ENDPOINTS = discover()
 ONE = {"kirin_v1_t2v": ENDPOINTS["kirin_v1_t2v"]}
+RUNNING = "t2v/queue/cancel/running"  # it has to come while a task runs
 CALLS_BACK, STOCK = "calls back", "passes Schemathesis"
+
+#: Drawn once in one process: see test_verify.py.
+pytestmark = pytest.mark.xdist_group("drawn cases")
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +63,12 @@ def test_without_the_control_api_all_that_needs_no_steering_is_exercised(cases):
     """Time is waited for then; here it runs a thousand times as fast."""
     kept = [case for case in cases if case.model in {"kirin_v1_t2v", "gateway"}]
     kept = [case for case in kept if "queue" in case.property or case.property.startswith(("takes", "finds", "tells"))]
+    running = [case for case in kept if case.id == RUNNING]
     with MockServer(admin_token="sesame", speed=1000, api_key=["sk-verify", "sk-other"]) as server:
-        _, result = _run(server, kept, poll_every=0.01)
+        _, result = _run(server, [case for case in kept if case not in running], poll_every=0.01)
+    with MockServer(admin_token="sesame", timing="realistic", api_key=["sk-verify", "sk-other"], speed=60) as server:
+        _, slow = _run(server, running, poll_every=0.01)
+    assert slow.clean
     assert [(finding.case.id, finding.problem.says) for finding in result.findings] == []
     left = {case.id.rpartition("/")[0] for case, _ in result.not_exercised}
     assert left == {"t2v/queue/fails", "t2v/queue/result", "t2v/life/timing"}
@@ -77,7 +85,7 @@ def test_failures_are_looked_at_without_the_control_api_too(cases):
 
 def test_a_request_that_does_not_end_in_time_is_not_exercised(cases):
     kept = [case for case in cases if case.id == "t2v/queue/status"]
-    with MockServer(admin_token="sesame", profile="realistic") as server:
+    with MockServer(admin_token="sesame", timing="realistic") as server:
         _, result = _run(server, kept, poll_every=0.01, patience=0.05)
     assert [why for _, why in result.not_exercised] == ["a request did not end within 0.05 s"]
 

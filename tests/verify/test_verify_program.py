@@ -92,14 +92,14 @@ def test_a_command_line_is_a_client_too():
     assert report.runs == 30
     # curl alone tries nothing again
     assert set(report.shown) == {"A06", "A14", "W07", "W13"}
-    assert report.exercised["A08"] > report.wrong["A08"] == 0
+    assert report.exercised["A08"] > report.violated["A08"] == 0
 
 
 def test_a_command_line_is_a_client_of_the_queue_too():
     report = verified(CURL_ON_QUEUE, 30, shrink=False)
     assert report.runs == 30
     assert set(report.shown) == {"A06", "A14", "W07", "W13"}
-    assert report.exercised["Q04"] > report.wrong["Q04"] == 0
+    assert report.exercised["Q04"] > report.violated["Q04"] == 0
 
 
 WAYS = {
@@ -133,7 +133,7 @@ def program(way):
 def test_a_program_that_misbehaves_costs_one_clear_finding_and_does_not_hang_the_run(way):
     property_id, says = WAYS[way]
     began = stopwatch()
-    report = verified(program(way), 40, Terms(patience=0.4), shrink=False)
+    report = verified(program(way), 12, Terms(patience=0.4), shrink=False)
     assert stopwatch() - began < 30
     assert set(report.shown) - _FOLLOWS - _FOLLOWS_OF.get(way, set()) == {property_id}
     assert says in report.shown[property_id].fault.says
@@ -191,7 +191,7 @@ def test_a_mistake_in_the_call_costs_one_line(command, capsys, tmp_path):
 
 def test_a_finding_about_the_end_of_a_program_is_replayed_to_its_end(tmp_path, capsys):
     folder = str(tmp_path)
-    command = ["--scripts", "3", "--patience", "0.4", "--findings", folder, "--", *program("leaves_a_process")]
+    command = ["--cases", "3", "--patience", "0.4", "--findings", folder, "--", *program("leaves_a_process")]
     assert main(["verify", "client", *command]) == 1
     (kept,) = tmp_path.glob("X02-*.json")
     capsys.readouterr()
@@ -210,25 +210,25 @@ def test_an_unknown_finding_is_told_which_there_are(tmp_path, capsys):
 def test_a_finding_is_kept_and_can_be_replayed(tmp_path, capsys):
     folder = str(tmp_path / "kept")
     careless = CARELESS
-    assert main(["verify", "client", careless, "--scripts", "60", "--findings", folder]) == 1
+    assert main(["verify", "client", careless, "--cases", "60", "--findings", folder]) == 1
     out = capsys.readouterr().out
     (kept,) = (tmp_path / "kept").glob("A08-*.json")
-    assert f"again     kirin-mock verify replay {kept.stem} --findings {folder}" in out
+    assert f"replay    kirin-mock verify replay {kept.stem} --findings {folder}" in out
     assert main(["verify", "replay", kept.stem, "--findings", folder]) == 1
     told = capsys.readouterr().out
-    assert "A08 hands-over-all-videos" in told
+    assert "A08 returns-all-outputs" in told
     assert "client submits" in told
-    assert "wrong     it hands over" in told
+    assert "violated  it returns" in told
     value = json.loads(kept.read_text())
     value["client"]["adapter"] = "mock_server.verify.client.reference_clients.light:Light"
     kept.write_text(json.dumps(value))
     assert main(["verify", "replay", kept.stem, "--findings", folder]) == 0
-    assert "it holds in this script now" in capsys.readouterr().out
+    assert "satisfied in this case now" in capsys.readouterr().out
 
 
 def test_a_finding_of_a_program_is_replayed_with_that_program(tmp_path, capsys):
     folder = str(tmp_path)
-    assert main(["verify", "client", "--scripts", "20", "--findings", folder, "--", *program("prints_junk")]) == 1
+    assert main(["verify", "client", "--cases", "20", "--findings", folder, "--", *program("prints_junk")]) == 1
     (kept,) = tmp_path.glob("X01-*.json")
     capsys.readouterr()
     assert main(["verify", "replay", kept.stem, "--findings", folder]) == 1
@@ -249,7 +249,7 @@ def test_a_report_is_written_in_every_form(tmp_path):
         "verify",
         "client",
         "tests.verify.test_verify_client:Careless",
-        "--scripts",
+        "--cases",
         "60",
         "--findings",
         str(tmp_path),
@@ -258,16 +258,16 @@ def test_a_report_is_written_in_every_form(tmp_path):
         command += [f"--{form}", str(file)]
     assert main(command) == 1
     told = json.loads(files["json"].read_text())
-    wrong, other = [one for one in told["properties"] if one["state"] == "wrong"]
+    wrong, other = [one for one in told["properties"] if one["state"] == "violated"]
     assert (wrong["id"], other["id"]) == ("A08", "A22")
-    assert wrong["wrong_in"] < wrong["exercised"]
-    assert any("client polls" in line for line in wrong["story"])
-    states = [part for part in told["met"] if part["kind"] == "state"]
-    assert {*states[0]["met"], *states[0]["missing"]} == {"in_progress", "completed", "failed"}
+    assert wrong["violated_in"] < wrong["exercised"]
+    assert any("client polls" in line for line in wrong["narrative"])
+    states = [part for part in told["coverage"] if part["kind"] == "state"]
+    assert {*states[0]["seen"], *states[0]["missing"]} == {"in_progress", "completed", "failed"}
     suite = ET.fromstring(files["junit"].read_text())  # noqa: S314 - our own
     assert suite.get("failures") == "2"
     assert len(suite) == len(ALL) == int(suite.get("tests"))
-    assert "hands-over-all-videos" in files["html"].read_text()
+    assert "returns-all-outputs" in files["html"].read_text()
     picture = ET.fromstring(files["badge"].read_text())  # noqa: S314 - our own
     assert f"{len(ALL) - 2 - told_unexercised(told)} of" in "".join(picture.itertext())
 
@@ -276,33 +276,33 @@ def told_unexercised(told):
     return sum(one["state"] == "not exercised" for one in told["properties"])
 
 
-def test_a_profile_may_stand_in_a_file(tmp_path, capsys):
+def test_thresholds_may_stand_in_a_file(tmp_path, capsys):
     slow = tmp_path / "patient.yaml"
     slow.write_text("base: polite\npoll_gap: 8\n")
-    command = ["verify", "client", "mock_server.verify.client.reference_clients.light:Light", "--scripts", "40"]
+    command = ["verify", "client", "mock_server.verify.client.reference_clients.light:Light", "--cases", "40"]
     command += ["--findings", str(tmp_path)]
-    assert main([*command, "--profile", str(slow)]) == 1
-    assert "WRONG  W09" in capsys.readouterr().out
+    assert main([*command, "--strictness", str(slow)]) == 1
+    assert "FAIL   W09" in capsys.readouterr().out
     slow.write_text('{"poll_gap": 5}')
-    assert main([*command, "--profile", str(slow)]) == 0
+    assert main([*command, "--strictness", str(slow)]) == 0
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         ("poll_gab: 8", 'poll_gab" is no threshold; did you mean poll_gap?'),
-        ("poll_gap: soon", 'poll_gap is a number of seconds from 0 on, not "soon"'),
-        ("most_failures: 1.5", "most_failures is a whole number from 0 on, not 1.5"),
-        ("poll_gap: -1", "poll_gap is a number of seconds from 0 on, not -1"),
-        ("base: lax", 'base is default, strict, polite, not "lax"'),
-        ("7", "is to have thresholds: "),
+        ("poll_gap: soon", 'poll_gap must be a number of seconds from 0 on, not "soon"'),
+        ("most_failures: 1.5", "most_failures must be a whole number from 0 on, not 1.5"),
+        ("poll_gap: -1", "poll_gap must be a number of seconds from 0 on, not -1"),
+        ("base: lax", 'base must be one of default, strict, polite, not "lax"'),
+        ("7", "must be an object of thresholds: "),
         ("{", "is neither YAML nor JSON"),
     ],
 )
-def test_a_profile_that_is_wrong_is_told_in_one_line(content, says, tmp_path, capsys):
-    file = tmp_path / "profile.yaml"
+def test_a_wrong_file_of_thresholds_is_told_in_one_line(content, says, tmp_path, capsys):
+    file = tmp_path / "thresholds.yaml"
     file.write_text(content)
-    assert main(["verify", "client", "json:loads", "--profile", str(file)]) == 2
+    assert main(["verify", "client", "json:loads", "--strictness", str(file)]) == 2
     told = capsys.readouterr().err
     assert says in told
     assert len(told.strip().splitlines()) == 1

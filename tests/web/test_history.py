@@ -151,7 +151,7 @@ class ClientCase:
 
 
 async def _run(rules, steps, seed):
-    async with drive(seed=seed, profile="realistic") as d:
+    async with drive(seed=seed, timing="realistic") as d:
         if rules:
             named = [{"name": f"rule-{place}", **rule} for place, rule in enumerate(rules)]
             posted = await d.client.post("/_mock/scenarios", json=named)
@@ -222,9 +222,9 @@ def test_the_key_of_a_tenant_must_be_named_to_play_it_again(tmp_path, capsys):
 
 
 def test_a_run_in_real_time_can_be_played_again(tmp_path):
-    with MockServer(profile="fast", speed=50) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+    with MockServer(timing="fast", speed=50) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
         client.headers["Authorization"] = f"Bearer {server.api_key}"
-        server.scenario("polls-fail-now-and-then")
+        server.scenario("poll/502-sometimes")
         inbox = server.inbox()
         body = {"model": "kirin_v1_t2v", "prompt": "A pear", "callback_url": inbox.url}
         task_id = client.post(SUBMIT, json=body).json()["id"]

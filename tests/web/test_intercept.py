@@ -75,10 +75,9 @@ def test_every_host_of_the_platform_is_served_over_tls_that_verifies(proxy, host
 def test_a_host_that_is_not_listed_is_refused_by_name(proxy, target):
     answer = proxy.ask(connect_head(target))
     host = target.rpartition(":")[0]
+    advice = f"--host {host} adds it" if host[-1].isalpha() else "only names of other machines can be, not addresses"
     assert status(answer) == 403
-    assert message(answer).startswith(
-        f"{host} is not intercepted by kirin-mock; --host {host} adds it. Intercepted are "
-    )
+    assert message(answer).startswith(f"{host} is not intercepted by kirin-mock; {advice}. Intercepted are ")
     assert all(known in message(answer) for known in PLATFORM_HOSTS)
     assert f"403 {host} is not intercepted".encode() in answer.partition(b"\r\n")[0], "clients show the reason phrase"
     assert target in proxy.proxy.interceptor.refused
@@ -239,7 +238,9 @@ def test_every_request_to_the_proxy_is_checked_for_itself(proxy):
     with proxy.send(get(f"http://{HOST}{BALANCE}", Connection="keep-alive")) as connection:
         assert status(one(connection)) == 200
         connection.sendall(connect_head())
-        assert status(everything(connection)) == 400
+        late = everything(connection)
+        assert status(late) == 400
+        assert message(late) == "CONNECT comes first on a connection, and on this one another request came before it"
 
 
 def test_headers_for_the_proxy_are_not_passed_on(proxy, fresh_key):

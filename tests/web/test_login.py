@@ -180,4 +180,6 @@ def test_neither_journal_nor_verdict_minds_a_login(client):
     key = _data(_poll(client, _begun(client)["device_code"]))["api_key"]
     assert client.get(ME, headers=_bearer(key)).status_code == 200
     assert key not in client.get("/_mock/requests").text
-    assert [one["wrong"] for one in client.get("/_mock/conformance").json()["properties"] if one["wrong"]] == []
+    assert [
+        one["violations"] for one in client.get("/_mock/conformance").json()["properties"] if one["violations"]
+    ] == []

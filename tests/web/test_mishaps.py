@@ -109,7 +109,7 @@ def test_an_emoji_in_plain_ascii_json_is_an_emoji(kirin, http):
         ('{"name": "a", "faults": ["latency"]}', "must be an object with the name of a fault"),
         ('{"name": "a", "task": {"fields": {"x": ' + "[" * 100 + "]" * 100 + "}}}", "nested deeper than 64"),
         ("- name: a\n  task: {fields: {x: " + "[" * 300 + "]" * 300 + "}}", "nested deeper"),
-        ('{"name": "a", "task": {"fields": {"x": 123456789012345678901234567890}}}', "cannot be told in JSON"),
+        ('{"name": "a", "task": {"fields": {"x": 123456789012345678901234567890}}}', "not possible in JSON"),
         ('{"name": "a", "task": {"progress": ' + json.dumps([0.5] * 1001) + "}}", "more than 1000"),
         ("? [a]\n: b", "line 1"),
     ],
@@ -144,8 +144,8 @@ def test_a_failed_task_never_shows_full_progress(kirin, http):
     assert http.get(f"/_mock/tasks/{task_id}").json()["progress"] < 1
 
 
-def test_a_task_is_stuck_though_its_profile_is_instant():
-    with MockServer(speed="manual", profile="instant") as kirin:
+def test_a_task_is_stuck_though_its_timing_is_instant():
+    with MockServer(speed="manual", timing="instant") as kirin:
         headers = {"Authorization": f"Bearer {kirin.api_key}", "X-Mock-Scenario": "hold=40%"}
         task_id = httpx.post(f"{kirin.url}{SUBMIT}", json=BODY, headers=headers, trust_env=False).json()["id"]
         now = kirin.clock.now()

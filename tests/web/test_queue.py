@@ -188,7 +188,7 @@ def test_the_request_id_of_a_refusal_is_that_of_the_call(user, model):
 def test_usage_has_its_optional_fields_only_when_asked(model, form, http, values):
     plain, optional = {"cost", "discount"}, {"quantity", "unit_price", "extra_info"}
     for asked, names in ((False, plain), (True, plain | optional)):
-        with MockServer(profile="instant", usage_details=asked, queue_form=form) as server:
+        with MockServer(timing="instant", usage_details=asked, queue_form=form) as server:
             user = User(server, http, "sk-usage", values)
             request = user.make(model)
             assert user.response(model, request).json()["usage"].keys() == names
@@ -197,7 +197,7 @@ def test_usage_has_its_optional_fields_only_when_asked(model, form, http, values
 
 @each_model
 def test_the_size_of_a_file_is_that_of_the_file(model, http, values):
-    with MockServer(profile="instant", media="tiny") as server:
+    with MockServer(timing="instant", media="tiny") as server:
         user = User(server, http, "sk-size", values)
         [item] = user.response(model, user.make(model)).json()["outputs"]
         assert item["file_size"] == len(user.get(item["url"]).content)
@@ -267,7 +267,7 @@ def test_a_path_of_the_queue_that_is_not_there_is_told_in_its_words(user, path):
 @pytest.mark.parametrize("fault", ["content_type", "drip"])
 @pytest.mark.parametrize(("code", "status"), [("42901", 429), ("40101", 401)])
 def test_a_refusal_that_a_fault_changes_names_its_call_too(http, values, fault, code, status):
-    with MockServer() as server:
+    with MockServer(speed=100) as server:
         user = User(server, http, "sk-changed", values)
         refused = user.request(T2V, f"fault={fault} refuse={code}")
         assert refused.status_code == status

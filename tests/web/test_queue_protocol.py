@@ -87,7 +87,7 @@ def test_by_default_it_waits_a_moment_and_works_for_about_two_seconds(client, mo
 def test_an_instant_request_is_over_at_once_and_its_submit_looks_like_any_other(
     servers, http, fresh_key, model, params
 ):
-    client = QueueClient(http, servers(profile="instant").url, fresh_key())
+    client = QueueClient(http, servers(timing="instant").url, fresh_key())
     made = client.made(model, params)
     assert set(made) == {"request_id", "response_url", "status_url", "cancel_url", "queue_position"}
     assert made["queue_position"] == 0

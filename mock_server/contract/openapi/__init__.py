@@ -1,4 +1,6 @@
-"""Endpoints in, OpenAPI 3.1 out. Generated, committed in ``contracts/``, and checked for drift."""
+"""Endpoints in, OpenAPI 3.1 out. Generated, committed in ``contracts/``, and checked for drift.
+May import: the rest of ``contract`` and below.
+"""
 
 from __future__ import annotations
 

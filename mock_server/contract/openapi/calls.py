@@ -173,7 +173,7 @@ def _queue_cancel(endpoint: Endpoint) -> Json:
 
 def _callback(stem: str = "") -> Json:
     headers = {
-        "webhook-id": "The same for all attempts of one piece of news.",
+        "webhook-id": "The same for all attempts to deliver one event.",
         "webhook-timestamp": "Unix seconds of this attempt.",
         "webhook-signature": "v1,<base64> of HMAC-SHA256 over id.timestamp.body, when a secret is set.",
     }

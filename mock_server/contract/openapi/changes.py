@@ -47,7 +47,7 @@ def _operation(name: str, old: Json, new: Json) -> Iterator[str]:
     known = {parameter["name"] for parameter in old.get("parameters", ())}
     for parameter in new.get("parameters", ()):
         if parameter.get("required") and parameter["name"] not in known:
-            yield f"{name} wants the parameter {parameter['name']}, which it did not"
+            yield f"{name} requires the parameter {parameter['name']}, which it did not"
 
 
 def _narrower(path: str, old: Json, new: Json) -> Iterator[str]:

@@ -26,7 +26,7 @@ def paths() -> Json:
     begin = _post(
         "beginLogin",
         "Begin a login",
-        "Gives a code to poll with. A server that was started with API keys of its own refuses.",
+        "Gives a code to poll with. A server that was started with --api-key rejects it.",
         closed(code),
         {"client_id": STRING, "client_public_key": STRING},
         [],

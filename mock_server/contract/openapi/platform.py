@@ -180,7 +180,7 @@ def paths(known: list[Endpoint]) -> Json:
                 **get("listModels", "List the models", closed({**page, "total_pages": _WHOLE}), "400"),
                 "parameters": [
                     _query("page", "Counts from 1.", {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
-                    _query("page_size", "How many on a page; 20 unless told, at most 1,000.", _COUNT),
+                    _query("page_size", "How many on a page; by default 20, at most 1,000.", _COUNT),
                     _query("type", "What they make, in any case.", STRING),
                     _query("keywords", "Words that must all be in names, ids, provider or description.", STRING),
                     _query("provider", "Who makes them, by any name, in any case.", STRING),
@@ -214,7 +214,7 @@ def _search() -> Json:
             _query("output", "What they make: video.", STRING),
             _query("type", "video, t2v or i2v.", STRING),
             _query("provider", "Who makes them, by any name, in any case.", STRING),
-            _query("limit", "How many to show; 20 unless told, at most 1,000.", _COUNT),
+            _query("limit", "How many to show; by default 20, at most 1,000.", _COUNT),
             _query("offset", "How many to leave out before.", {"type": "integer", "minimum": 0, "maximum": 1_000_000}),
         ],
         "responses": {
@@ -255,7 +255,7 @@ def _upload() -> Json:
     return {
         "operationId": "uploadFile",
         "summary": "Upload a file",
-        "description": "Answers a URL that is good as an image.",
+        "description": "Answers a URL that is valid as an image.",
         "tags": ["storage"],
         "x-evidence": "observed",
         "x-source": "wire#3",

@@ -1,4 +1,3 @@
-"""Standing in for hosts that clients have compiled in: which ones, whom a client must trust, and what it must be told.
-
-The proxy itself is ``mock_server.web.interception.listener``; this package knows no web server.
+"""The hosts that a server stands in for, the certificates a client must trust, and its environment.
+May import: ``core``. The proxy itself is in ``mock_server.web.interception``.
 """

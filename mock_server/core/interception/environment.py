@@ -16,8 +16,10 @@ DIRECT = "localhost,127.0.0.1,::1"
 NODE_MODULE = Path(__file__).with_name("node_proxy.cjs")
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-_PROXY_VARIABLE = re.compile(
-    r"(npm_config_|yarn_|global_agent_)?(no_?)?((https?|all|ftp|wss?|socks[45]?|grpc|rsync)_)?proxy",
+_PROXY_VARIABLE = re.compile(r"(no_?)?((https?|all|ftp|wss?|socks[45]?|grpc|rsync)_)?proxy", re.IGNORECASE | re.ASCII)
+#: The same, of single programs, which heed them before those of all: replaced where they are set.
+_OTHER_PROXY_VARIABLE = re.compile(
+    r"(?:npm_config|pnpm_config|yarn|global_agent|pip|uv|cargo|bundle|cgi)_(no_?)?(?:https?_)?proxy",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -50,6 +52,9 @@ def changes(proxy_url: str, own_url: str, trusted: Path, environment: Mapping[st
     made |= {"NO_PROXY": DIRECT, "no_proxy": DIRECT}
     made |= dict.fromkeys(TRUST_VARIABLES, str(trusted))
     made |= {name: str(trusted) for name in OTHER_TRUST_VARIABLES if environment.get(name)}
+    for name in environment:
+        if (found := _OTHER_PROXY_VARIABLE.fullmatch(name)) is not None:
+            made[name] = DIRECT if found[1] else proxy_url
     made["NODE_USE_ENV_PROXY"] = "1"
     made["NODE_OPTIONS"] = _with_module(environment.get("NODE_OPTIONS", ""))
     made["KIRIN_MOCK_URL"] = own_url

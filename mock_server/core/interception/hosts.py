@@ -70,9 +70,16 @@ class Hosts:
     def refusal(self, asked: Authority) -> tuple[str, str] | None:
         """Why a host and port are not served, in short and in full; None when they are."""
         if asked.host not in self._known:
-            short = f"{asked.host} is not intercepted by kirin-mock; {self._flag} {asked.host} adds it"
+            short = f"{asked.host} is not intercepted by kirin-mock; {self._advice(asked.host)}"
             return short, f"{short}. Intercepted are {', '.join(self.names)}; nothing else is reached from here"
         if asked.port not in SCHEMES:
             short = f"kirin-mock serves {asked.host} at port 443 (https) and 80 (http), not {asked.port}"
             return short, short
         return None
+
+    def _advice(self, host: str) -> str:
+        try:
+            host_name(host)
+        except ValueError:
+            return "only names of other machines can be, not addresses"
+        return f"{self._flag} {host} adds it"

@@ -1,4 +1,6 @@
-"""Where one tenant's tasks and owed deliveries are kept. A store never reads a clock: ``now`` is an argument."""
+"""Where one tenant's tasks and owed deliveries are kept. A store never reads a clock: ``now`` is an argument.
+May import: ``platform.task`` and below.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,3 @@
-"""Faults: what goes wrong around a task, one class each, on three planes: the API, the media and the callbacks."""
+"""The faults, one class each, in three groups: on API calls, on media and on callbacks.
+May import: ``scenarios`` and below.
+"""

@@ -211,7 +211,7 @@ class LostAnswer(CallFault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired(CallFault):
-    """The URL of a clip is good for ``after`` seconds from the task's end; then it is 403, or 404."""
+    """The URL of a clip is valid for ``after`` seconds from the task's end; then it is 403, or 404."""
 
     fault: Literal["expired"] = "expired"
     after: Seconds = 0.0
@@ -222,7 +222,7 @@ class Expired(CallFault):
         """See CallFault."""
         if since_end is None or since_end < self.after:
             return None
-        said = f"this URL was good for {self.after:g} s after the task ended; poll the task's result in time"
+        said = f"this URL was valid for {self.after:g} s after the task ended; poll the task's result in time"
         return Disturbance(handled=False, instead=ErrorReply(self.status, None, said))
 
 

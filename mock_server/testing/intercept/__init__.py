@@ -1,4 +1,5 @@
 """Calls to the platform's hosts, answered by a server in this process: ``MockServer.intercept()``.
+May import: the rest of ``testing`` and below.
 
 A client keeps its code, its URLs and its HTTP parser. Only the connection beneath is another: two streams of bytes
 in memory (``pipe``), with uvicorn's own protocol at the far end. So what the server does to a connection (a

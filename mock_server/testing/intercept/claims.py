@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from mock_server.core.interception.hosts import canonical
 from mock_server.testing.intercept.patches import Patches
 from mock_server.testing.intercept.pipe import Pipe
 
@@ -28,7 +29,7 @@ class NotCovered(RuntimeError):
 
     def __init__(self, host: str, who: str = "the client") -> None:
         super().__init__(
-            f"{host} is intercepted by kirin.intercept(), and {who} that wants to connect to it is not covered. "
+            f"{host} is intercepted by kirin.intercept(), and {who} that connects to it is not covered. "
             f"Covered are {COVERED}. "
             "Run the client with `kirin-mock run -- COMMAND` instead; that works for programs of any kind."
         )
@@ -38,7 +39,9 @@ class NotCovered(RuntimeError):
 class Claimant(Protocol):
     """Who answers for hosts."""
 
-    hosts: frozenset[str]
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts, as ``canonical`` has them."""
 
     def connect(self, host: str, port: int, *, secure: bool) -> Pipe:
         """A new connection to a host. Raises ConnectionRefusedError when the server has stopped, and NotCovered in
@@ -86,7 +89,7 @@ def claimant_of(host: object) -> Claimant | None:
         host = bytes(host).decode("latin-1")
     if not isinstance(host, str):
         return None
-    name = host.lower().rstrip(".")
+    name = canonical(host)
     with _lock:
         return next((one for one in reversed(_claims) if name in one.hosts), None)
 

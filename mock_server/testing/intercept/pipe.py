@@ -116,6 +116,11 @@ class Pipe:
     to_server: Stream = field(default_factory=Stream)
     to_client: Stream = field(default_factory=Stream)
 
+    @property
+    def host(self) -> str:
+        """The host that the client asked for."""
+        return self.peer[0]
+
     def cut(self) -> None:
         """End it at once for both sides; for the client first, to whom the server's own end would look peaceful."""
         for stream in (self.to_client, self.to_server):

@@ -1,1 +1,3 @@
-"""Proves clients: a made-up platform in virtual time, scripts of what can happen, and what has to come of it."""
+"""Checks a client: a simulated platform in virtual time, generated test cases, and the properties that must hold.
+May import: ``testing`` and below.
+"""

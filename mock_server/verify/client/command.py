@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from mock_server.conformance.command import require_writable, write
-from mock_server.conformance.profiles import profile_of
 from mock_server.conformance.properties import Thresholds
 from mock_server.conformance.scorecard import Row, Scorecard, badge, html, junit, printable, text
+from mock_server.conformance.strictness import strictness_of
 from mock_server.core.errors import UsageError
 from mock_server.core.folders import require_folder
 from mock_server.core.redaction import safe_text
@@ -39,20 +39,20 @@ class Options:
     """What was asked for."""
 
     client: Client
-    scripts: int = 300
+    cases: int = 300
     seed: int = 0
-    profile: str = "default"
+    strictness: str = "default"
     findings: str = FOLDER
     outputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def verify_client(options: Options) -> int:
-    """0 when nothing is held against the client, 1 otherwise."""
-    limits = _limits(profile_of(options.profile), options.client)
+    """0 when no property is violated, 1 otherwise."""
+    limits = _limits(strictness_of(options.strictness), options.client)
     require_folder(options.findings, "--findings")
     for form, name in options.outputs.items():
         require_writable(name, f"--{form}")
-    report = run(options.client, limits, options.seed, options.scripts)
+    report = run(options.client, limits, options.seed, options.cases)
     if report.stopped is not None and not report.runs:
         raise UsageError(report.stopped)
     kept_as = {
@@ -68,19 +68,19 @@ def verify_client(options: Options) -> int:
     return 0 if report.clean else 1
 
 
-def run(client: Client, limits: Thresholds, seed: int, scripts: int) -> Report:
+def run(client: Client, limits: Thresholds, seed: int, cases: int) -> Report:
     """Prove a client."""
     harness = Harness(session_of(client), limits, seed)
     report = Report()
     try:
-        report = harness.verify(scripts)
+        report = harness.verify(cases)
     finally:
         harness.close(report)
     return report
 
 
 def session_of(client: Client) -> Session:
-    """What plays scripts with a client. Raises UsageError."""
+    """What plays cases with a client. Raises UsageError."""
     if client.adapter is not None:
         return InProcess(load(client.adapter, client.folder), client.patience)
     _require_program(client.command[0])
@@ -102,16 +102,16 @@ def _limits(limits: Thresholds, client: Client) -> Thresholds:
 
 
 def _finding(property_id: str, shown: Shown, options: Options, limits: Thresholds) -> Finding:
-    return Finding(property_id, safe_text(shown.fault.says), options.client, limits, options.seed, shown.script)
+    return Finding(property_id, safe_text(shown.fault.says), options.client, limits, options.seed, shown.case)
 
 
 def replay_finding(finding_id: str, folder: str) -> int:
-    """Run the script of a finding again, and tell it. 0 when it does not show what it did."""
+    """Run the case of a finding again, and tell it. 0 when it does not show what it did."""
     finding = kept(finding_id, folder)
     harness = Harness(session_of(finding.client), finding.limits, finding.seed)
     report = Report()
     try:
-        ran, verdict = harness.run(finding.script)
+        ran, verdict = harness.run(finding.case)
     except Broken as broken:
         raise UsageError(str(broken)) from None
     finally:
@@ -121,27 +121,27 @@ def replay_finding(finding_id: str, folder: str) -> int:
     one = EVERY[finding.about]
     print(f"{one.id} {one.name} ({one.severity}): {one.says}")
     print(f"    client    {finding.client.adapter or shlex.join(finding.client.command)}")
-    for line in (*finding.script.told(), *story(ran)):
+    for line in (*finding.case.told(), *story(ran)):
         print(f"    {printable(line)}")
     said = "; ".join(dict.fromkeys(printable(safe_text(says)) for says in faults))
-    print(f"    {'wrong     ' + said if faults else 'it holds in this script now'}")
+    print(f"    {'violated  ' + said if faults else 'satisfied in this case now'}")
     return 1 if faults else 0
 
 
 def scorecard_of(report: Report, kept_as: Mapping[str, str], folder: str) -> Scorecard:
-    """The report as a sheet."""
+    """The report as a scorecard."""
     rows = [
-        Row(one, report.exercised[one.id], report.wrong[one.id], _told(report, one.id, kept_as, folder))
+        Row(one, report.exercised[one.id], report.violated[one.id], _told(report, one.id, kept_as, folder))
         for one in EVERY.values()
-        if one.id in ALL or report.exercised[one.id] or report.wrong[one.id]
+        if one.id in ALL or report.exercised[one.id] or report.violated[one.id]
     ]
-    ends = ", ".join(f"{count} {name}" for name, count in sorted(report.met.scripts.items()))
-    notes = [f"{report.runs} scripts in {report.elapsed:.1f} s: {ends}"]
+    ends = ", ".join(f"{count} {name}" for name, count in sorted(report.met.cases.items()))
+    notes = [f"{report.runs} cases in {report.elapsed:.1f} s: {ends}"]
     if report.runs and not report.met.seen:
-        notes.append("no call ever came: does the client use kit.transport, or base_url?")
+        notes.append("no call came: does the client use kit.transport, or base_url?")
     if report.stopped is not None:
         notes.append(f"stopped: {report.stopped}")
-    return Scorecard("What the client makes of the platform", rows, notes, list(_met(report)))
+    return Scorecard("Conformance of the client", rows, notes, list(_met(report)))
 
 
 def _told(report: Report, property_id: str, kept_as: Mapping[str, str], folder: str) -> list[list[str]]:
@@ -152,11 +152,11 @@ def _told(report: Report, property_id: str, kept_as: Mapping[str, str], folder: 
     again += f" --findings {folder}" if folder != FOLDER else ""
     return [
         [
-            *shown.script.told(),
+            *shown.case.told(),
             *story(shown.ran),
             f"because   {safe_text(shown.fault.says)}",
-            f"so in     {report.wrong[property_id]} of {report.runs} scripts",
-            *([f"again     {again}"] if again else []),
+            f"violated  in {report.violated[property_id]} of {report.runs} cases",
+            *([f"replay    {again}"] if again else []),
         ]
     ]
 
@@ -182,22 +182,22 @@ def as_json(scorecard: Scorecard, report: Report, kept_as: Mapping[str, Finding]
     return {
         "clean": report.clean,
         "stopped": report.stopped,
-        "scripts": report.runs,
+        "cases": report.runs,
         "elapsed": round(report.elapsed, 3),
         "properties": [
             {
                 **row.about.shown(),
                 "state": row.state,
                 "exercised": row.exercised,
-                "wrong_in": row.wrong,
+                "violated_in": row.violated,
                 "finding": kept_as[row.about.id].id if row.about.id in kept_as else None,
                 "says": kept_as[row.about.id].says if row.about.id in kept_as else None,
-                "story": [line for told in row.told for line in told],
+                "narrative": [line for told in row.told for line in told],
             }
             for row in scorecard.rows
         ],
-        "met": [
-            {"model": part.model, "kind": part.kind, "met": part.met, "missing": part.missing}
+        "coverage": [
+            {"model": part.model, "kind": part.kind, "seen": part.met, "missing": part.missing}
             for part in report.met.parts(discover())
         ],
     }

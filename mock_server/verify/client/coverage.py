@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mock_server.conformance.traffic import QUESTIONS, Seen, Traffic
 from mock_server.contract.endpoint import Endpoint
-from mock_server.verify.client.scripts import ClientCase
+from mock_server.verify.client.cases import ClientCase
 
 #: What a poll may say of a task.
 STATES = ("in_progress", "completed", "failed")
@@ -26,15 +26,15 @@ class Part:
 
 @dataclass
 class Coverage:
-    """What was met, counted by model, kind and name; ``scripts`` counts them by how they were to end."""
+    """What was met, counted by model, kind and name; ``cases`` counts them by how they were to end."""
 
     seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    scripts: Counter[str] = field(default_factory=Counter)
+    cases: Counter[str] = field(default_factory=Counter)
 
-    def add(self, script: ClientCase, traffic: Traffic) -> None:
-        """Count what a client met in one script."""
-        model = script.intent.model
-        self.scripts.update([script.expected])
+    def add(self, case: ClientCase, traffic: Traffic) -> None:
+        """Count what a client met in one case."""
+        model = case.intent.model
+        self.cases.update([case.expected])
         self.seen.update({(model, *name) for call in traffic.calls for name in _names(call)})
 
     def parts(self, endpoints: Mapping[str, Endpoint]) -> list[Part]:

@@ -1,4 +1,4 @@
-"""Runs a client that is a program: JSON lines on its standard input and output, real HTTP through a door.
+"""Runs a client that is a program: JSON lines on its standard input and output, real HTTP through a bridge.
 
 docs/adapters.md has the protocol, contracts/adapter.schema.json its messages.
 """
@@ -17,13 +17,13 @@ import orjson
 
 from mock_server.core.clock import Pace, stopwatch
 from mock_server.core.resources import resource
+from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.http_bridge import HttpBridge
 from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.run import Broken
-from mock_server.verify.client.scripts import ClientCase
-from mock_server.verify.client.subprocess_pipes import LEFT, SubprocessPipes
+from mock_server.verify.client.subprocess_pipes import LEFT, SubprocessIO
 
 PROTOCOL = 1
 #: So often a program may have to be started anew before the run is over.
@@ -49,7 +49,7 @@ class Terms:
 
 
 class Misbehaved(Exception):
-    """The program cannot go on; held against it is ``property_id``."""
+    """The program cannot go on: it violates ``property_id``."""
 
     def __init__(self, property_id: str, says: str) -> None:
         super().__init__(says)
@@ -57,15 +57,15 @@ class Misbehaved(Exception):
 
 
 class External:
-    """Plays scripts with one program, which it starts when it is needed."""
+    """Plays cases with one program, which it starts when it is needed."""
 
     def __init__(self, command: Sequence[str], terms: Terms, folder: str = ".") -> None:
         self._command = command
         self._folder = folder
         self._terms = terms
-        self._door = HttpBridge()
+        self._bridge = HttpBridge()
         self._valid = _validators()
-        self._pipes: SubprocessPipes | None = None
+        self._pipes: SubprocessIO | None = None
         self._can: Mapping[str, Any] = {}
         self._number = 0
         self._failed = 0
@@ -79,33 +79,33 @@ class External:
                 self._blamed.setdefault("X02", complaint)
             if pipes.said_word:
                 self._blamed["A21"] = f"the API key is in {ERRORS}"
-        self._door.close()
+        self._bridge.close()
 
     @property
     def complaints(self) -> Mapping[str, str]:
-        """What is held against the program once it has ended, by property."""
+        """The violations that show once the program has ended, by property."""
         return self._blamed
 
-    def play(self, script: ClientCase, platform: Run) -> ClientRun:
-        """Run one script. Raises Broken when the program cannot be run any more."""
+    def play(self, case: ClientCase, platform: Run) -> ClientRun:
+        """Run one case. Raises Broken when the program cannot be run any more."""
         played = ClientRun(program=True)
-        counted = Counted(platform, script.deadline, partial(Misbehaved, "W14"))
+        counted = Counted(platform, case.deadline, partial(Misbehaved, "W14"))
         if self._pipes is None:
             self._start()
-        self._door.lead_to(counted)
-        talk = _Talk(self, script, platform, counted, played)
+        self._bridge.lead_to(counted)
+        talk = _ProgramRun(self, case, platform, counted, played)
         try:
             talk.run()
         except Misbehaved as error:
             played.blamed[error.property_id] = str(error)
             self._give_up(error, played)
         finally:
-            self._door.lead_to(None)
+            self._bridge.lead_to(None)
         if self._pipes is not None and self._pipes.said_word:
             self._pipes.said_word = False
             played.leak = ERRORS
         if played.outcome is not None and KEY in repr(played.outcome):
-            played.leak = "what it told its user"
+            played.leak = "its outcome"
         return played
 
     def _give_up(self, error: Misbehaved, played: ClientRun) -> None:
@@ -123,14 +123,14 @@ class External:
     def _start(self) -> None:
         """Start the program, and let it say that it is ready. Raises Broken."""
         try:
-            self._pipes = SubprocessPipes(self._command, KEY, self._folder)
+            self._pipes = SubprocessIO(self._command, KEY, self._folder)
         except OSError as error:
             raise Broken(f"{self._command[0]} cannot be started: {error.strerror or error}") from None
         try:
             self.send(
                 type="hello",
                 protocol=PROTOCOL,
-                base_url=self._door.url,
+                base_url=self._bridge.url,
                 api_key=KEY,
                 callback_url=CALLBACK_URL,
                 secret=SECRET,
@@ -195,20 +195,18 @@ class External:
         known: dict[str, Any] = message
         return known
 
-    def _running(self) -> SubprocessPipes:
+    def _running(self) -> SubprocessIO:
         if self._pipes is None:
             raise Misbehaved("A04", "it is not running")
         return self._pipes
 
 
-class _Talk:
-    """One script, told to the program."""
+class _ProgramRun:
+    """One case, told to the program."""
 
-    def __init__(
-        self, session: External, script: ClientCase, platform: Run, counted: Counted, played: ClientRun
-    ) -> None:
+    def __init__(self, session: External, case: ClientCase, platform: Run, counted: Counted, played: ClientRun) -> None:
         self._session = session
-        self._script = script
+        self._case = case
         self._platform = platform
         self._counted = counted
         self._played = played
@@ -219,7 +217,7 @@ class _Talk:
 
     def run(self) -> None:
         """Let the program carry out the intent, and take what comes after it. Raises Misbehaved."""
-        script, platform, session = self._script, self._platform, self._session
+        case, platform, session = self._case, self._platform, self._session
         platform.only_while_asleep()
         self._played.receives = session.can("callbacks", unless_told=True)
         if self._played.receives:
@@ -227,21 +225,21 @@ class _Talk:
         if not session.terms.virtual:
             platform.tenant.clock.set_pace(Pace(session.terms.scale))
         self._plan()
-        wanted = asdict(script.intent_for(receives=self._played.receives))
-        session.send(type="run", id=self._run, intent=wanted, deadline=script.deadline, now=platform.now())
+        wanted = asdict(case.intent_for(receives=self._played.receives))
+        session.send(type="run", id=self._run, intent=wanted, deadline=case.deadline, now=platform.now())
         while self._played.outcome is None:
             self._go_on()
         platform.tenant.clock.set_pace(Pace(0))
         platform.conclude()
 
     def _plan(self) -> None:
-        script, platform = self._script, self._platform
-        if script.forge_after is not None:
-            platform.plan(script.forge_after, partial(platform.forge, script.forgery))
-        if script.cancelled_elsewhere_after is not None:
-            platform.plan(script.cancelled_elsewhere_after, platform.cancel_elsewhere)
-        if script.cancel_after is not None and self._session.can("cancel", unless_told=False):
-            platform.plan(script.cancel_after, self._cancel)
+        case, platform = self._case, self._platform
+        if case.forge_after is not None:
+            platform.plan(case.forge_after, partial(platform.forge, case.forgery))
+        if case.cancelled_elsewhere_after is not None:
+            platform.plan(case.cancelled_elsewhere_after, platform.cancel_elsewhere)
+        if case.cancel_after is not None and self._session.can("cancel", unless_told=False):
+            platform.plan(case.cancel_after, self._cancel)
 
     def _cancel(self) -> None:
         if self._played.outcome is None:

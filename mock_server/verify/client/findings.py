@@ -11,14 +11,15 @@ from typing import Any
 
 import orjson
 
+from mock_server.conformance.earlier_names import property_id
 from mock_server.conformance.properties import Thresholds
 from mock_server.core.errors import UsageError
+from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.properties import EVERY
-from mock_server.verify.client.scripts import ClientCase
 
 FOLDER = ".kirin-mock/findings"
 #: What is meant for the id of one.
-ID = re.compile(r"[WAX][0-9]{2}-.*")
+ID = re.compile(r"[WAQX][0-9]{2}-.*")
 FORMAT = 1
 
 
@@ -38,20 +39,20 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One property that did not hold in one script, with one client, by one profile."""
+    """A violation of one property in one case, with one client, at one strictness."""
 
     about: str
     says: str
     client: Client
     limits: Thresholds
     seed: int
-    script: ClientCase
+    case: ClientCase
 
     @property
     def id(self) -> str:
-        """Its name, which stays the same for the same property, client and script."""
+        """Its name, which stays the same for the same property, client and case."""
         client = {**asdict(self.client), "folder": None}
-        told = orjson.dumps([client, self.script.as_json()], option=orjson.OPT_SORT_KEYS)
+        told = orjson.dumps([client, self.case.as_json()], option=orjson.OPT_SORT_KEYS)
         return f"{self.about}-{hashlib.blake2b(told, digest_size=3).hexdigest()}"
 
 
@@ -65,7 +66,7 @@ def keep(finding: Finding, folder: str) -> Path:
         "client": asdict(finding.client),
         "limits": asdict(finding.limits),
         "seed": finding.seed,
-        "script": finding.script.as_json(),
+        "case": finding.case.as_json(),
     }
     path = Path(folder) / f"{finding.id}.json"
     try:
@@ -83,15 +84,13 @@ def kept(finding_id: str, folder: str) -> Finding:
         value: dict[str, Any] = orjson.loads(path.read_bytes())
         if value["format"] != FORMAT:
             raise UsageError(f"{path} is of format {value['format']}; this version reads {FORMAT}")
-        if value["property"] not in EVERY:
-            raise UsageError(f"{path} is about {value['property']!r}, which is no property")
         return Finding(
-            value["property"],
+            _property_of(value["property"], path),
             value["says"],
             Client(**value["client"]),
             Thresholds(**value["limits"]),
             value["seed"],
-            ClientCase.of_json(value["script"]),
+            ClientCase.of_json(value["case"] if "case" in value else value["script"]),  # as earlier versions kept it
         )
     except FileNotFoundError:
         known = ", ".join(sorted(one.stem for one in Path(folder).glob("*.json"))) or "none"
@@ -100,3 +99,11 @@ def kept(finding_id: str, folder: str) -> Finding:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise UsageError(f"{path} is no finding that was kept here") from None
+
+
+def _property_of(named: str, path: Path) -> str:
+    """The id of the property that a file names. Raises UsageError."""
+    try:
+        return property_id(named, EVERY)
+    except UsageError as unknown:
+        raise UsageError(f"{path} names a wrong property: {unknown}") from None

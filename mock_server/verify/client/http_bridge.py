@@ -1,4 +1,4 @@
-"""A door of real HTTP/1.1 on loopback to the platform of a run, for clients that bring their own network."""
+"""A bridge of real HTTP/1.1 on loopback to the platform of a run, for clients that bring their own network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class HttpBridge:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._open: set[socket.socket] = set()
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True, name="kirin-mock door").start()
+        threading.Thread(target=self._accept, daemon=True, name="kirin-mock http bridge").start()
 
     def lead_to(self, platform: Platform | None) -> None:
         """Let calls go to this platform from now on; to none, and they are reset."""
@@ -34,7 +34,7 @@ class HttpBridge:
         """Listen no more, and end all connections."""
         self._platform = None
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # wakes whoever waits in accept
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept
         self._socket.close()
         for connection in list(self._open):
             with contextlib.suppress(OSError):

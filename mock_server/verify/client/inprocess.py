@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.core.clock import stopwatch
+from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.http_bridge import HttpBridge
 from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Adapter, AdapterError, Kit, MakeAdapter, Outcome, checked
 from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.run import Broken
-from mock_server.verify.client.scripts import ClientCase
 from mock_server.verify.client.worker_thread import WorkerThread
 
 _STDLIB = sysconfig.get_path("stdlib")
@@ -39,31 +39,31 @@ class Endless(BaseException):
 
 
 class InProcess:
-    """Plays scripts with one client. ``make`` makes an adapter for each run."""
+    """Plays cases with one client. ``make`` makes an adapter for each run."""
 
     def __init__(self, make: MakeAdapter, patience: float = PATIENCE) -> None:
         self._make = make
         self._patience = patience
-        self._door: HttpBridge | None = None
+        self._bridge: HttpBridge | None = None
         self._hand = WorkerThread()
         weakref.finalize(self, self._hand.let_go)
 
     def close(self) -> None:
         """Let go of what was opened; without it that comes with the end of this object."""
         self._hand.let_go()
-        if self._door is not None:
-            self._door.close()
+        if self._bridge is not None:
+            self._bridge.close()
 
     @property
     def complaints(self) -> Mapping[str, str]:
         """Nothing: it has no end of its own."""
         return {}
 
-    def play(self, script: ClientCase, platform: Run) -> ClientRun:
-        """Run one script. Raises Broken when the adapter is not as it is to be."""
-        counted = Counted(platform, script.deadline, Endless)
-        running = _Running(self._make, script, platform, counted)
-        running.kit = Kit(BASE_URL, KEY, CALLBACK_URL, SECRET, counted, lambda: self._open_door(counted, platform))
+    def play(self, case: ClientCase, platform: Run) -> ClientRun:
+        """Run one case. Raises Broken when the adapter is not as it is to be."""
+        counted = Counted(platform, case.deadline, Endless)
+        running = _Running(self._make, case, platform, counted)
+        running.kit = Kit(BASE_URL, KEY, CALLBACK_URL, SECRET, counted, lambda: self._open_bridge(counted, platform))
         with _watched(KEY) as leaks:
             self._hand.start(running.run)
             while not self._hand.ended(LOOK):
@@ -83,7 +83,7 @@ class InProcess:
     def _why_it_hangs(self, counted: Counted) -> str | None:
         silent = stopwatch() - counted.called_at
         if counted.endless is not None and stopwatch() - counted.ended_at > TO_END:
-            return f"{counted.endless}; it goes on, whatever it is told"
+            return f"{counted.endless}; it ignores every request to stop"
         if silent > self._patience:
             long = f"{self._patience:g} real seconds"
             return (
@@ -91,23 +91,23 @@ class InProcess:
             )
         return None
 
-    def _open_door(self, counted: Counted, platform: Run) -> str:
+    def _open_bridge(self, counted: Counted, platform: Run) -> str:
         platform.only_while_asleep()
-        if self._door is None:
-            self._door = HttpBridge()
-            weakref.finalize(self, self._door.close)
-        self._door.lead_to(counted)
-        return self._door.url
+        if self._bridge is None:
+            self._bridge = HttpBridge()
+            weakref.finalize(self, self._bridge.close)
+        self._bridge.lead_to(counted)
+        return self._bridge.url
 
 
 class _Running:
-    """One script with a client, in whichever thread."""
+    """One case with a client, in whichever thread."""
 
     kit: Kit
 
-    def __init__(self, make: MakeAdapter, script: ClientCase, platform: Run, counted: Counted) -> None:
+    def __init__(self, make: MakeAdapter, case: ClientCase, platform: Run, counted: Counted) -> None:
         self._make = make
-        self._script = script
+        self._case = case
         self._platform = platform
         self._counted = counted
         self.played = ClientRun()
@@ -126,34 +126,34 @@ class _Running:
             self.played.crash = _told(error)
 
     def _run(self) -> None:
-        script, platform, played = self._script, self._platform, self.played
+        case, platform, played = self._case, self._platform, self.played
         adapter = self._made()
         receive = self._listening(adapter)
         played.receives = receive is not None
         platform.listen(receive)
         self._plan(adapter)
-        returned = adapter.run(script.intent_for(receives=played.receives), script.deadline)
+        returned = adapter.run(case.intent_for(receives=played.receives), case.deadline)
         played.outcome = self._said(returned)
         platform.conclude()
 
     def _made(self) -> Adapter:
         try:
             adapter = self._make(self.kit)
-        except Exception as error:  # noqa: BLE001 - no script has begun yet
+        except Exception as error:  # noqa: BLE001 - no case has begun yet
             raise AdapterError(f"the adapter cannot be made: {_told(error)}") from None
         if not callable(getattr(adapter, "run", None)):
             raise AdapterError(f"the adapter has no method run(intent, deadline): it is {type(adapter).__name__}")
         return adapter
 
     def _plan(self, adapter: Adapter) -> None:
-        script, platform = self._script, self._platform
-        if script.forge_after is not None:
-            platform.plan(script.forge_after, partial(platform.forge, script.forgery))
-        if script.cancelled_elsewhere_after is not None:
-            platform.plan(script.cancelled_elsewhere_after, platform.cancel_elsewhere)
+        case, platform = self._case, self._platform
+        if case.forge_after is not None:
+            platform.plan(case.forge_after, partial(platform.forge, case.forgery))
+        if case.cancelled_elsewhere_after is not None:
+            platform.plan(case.cancelled_elsewhere_after, platform.cancel_elsewhere)
         cancel: Callable[[], Any] | None = getattr(adapter, "cancel", None)
-        if script.cancel_after is not None and cancel is not None:
-            platform.plan(script.cancel_after, lambda: self._cancel(cancel))
+        if case.cancel_after is not None and cancel is not None:
+            platform.plan(case.cancel_after, lambda: self._cancel(cancel))
 
     def _cancel(self, cancel: Callable[[], Any]) -> None:
         if self.played.outcome is None:
@@ -198,9 +198,7 @@ def _require_plain(returned: Any, name: str) -> None:
     if inspect.isawaitable(returned):
         if inspect.iscoroutine(returned):
             returned.close()
-        raise AdapterError(
-            f"{name} of the adapter is to be a plain function; it may start a task of the loop that runs"
-        )
+        raise AdapterError(f"{name} of the adapter must be a plain function; it may start a task in the running loop")
 
 
 class _Listener(logging.Handler):
@@ -241,7 +239,7 @@ def _watched(key: str) -> Iterator[list[str]]:
 def _leak(key: str, leaks: Sequence[str], played: ClientRun) -> str | None:
     """Where the key was seen, if anywhere."""
     if played.outcome is not None and key in repr(played.outcome):
-        return "what it told its user"
+        return "its outcome"
     if played.crash is not None and key in played.crash:
         return "the message of its crash"
     return next(iter(leaks), None)

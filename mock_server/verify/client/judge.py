@@ -1,4 +1,4 @@
-"""Holds a client's outcome and its traffic against the script it was given."""
+"""Judges a client's outcome and its traffic by the case it was given."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 from mock_server.conformance.properties import Fault, Thresholds, Verdict
 from mock_server.conformance.traffic import QUESTIONS, Seen, Traffic, task_id_of
+from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.platform import CALLBACK_URL, FORGED, FORGED_URL, KEY
 from mock_server.verify.client.properties import EVERY
-from mock_server.verify.client.scripts import ClientCase
 
-#: Who gives up in the last seconds before the deadline has waited long enough.
+#: A client that gives up in the last seconds before the deadline has waited long enough.
 LAST_MINUTE = 60.0
 _MINE = frozenset({"external_task_id", "callback_url"})
 
 
 @dataclass
 class ClientRun:
-    """What a client did with one script beside its calls. ``crash`` is that of ``run``, ``callback_crash`` that of its
+    """What a client did with one case beside its calls. ``crash`` is that of ``run``, ``callback_crash`` that of its
     receiver; ``leak`` says where its key was seen; ``receives`` is whether it takes callbacks; ``blamed`` is what
-    whoever ran it holds against it. It is a ``program`` if it has a process of its own; it was ``slow`` if it had to
-    be waited for in vain, and ``fatal`` if it is not to be run again.
+    violations that its session saw. It is a ``program`` if it has a process of its own; it was ``slow`` if it had to
+    be waited for without success, and ``fatal`` if it is not to be run again.
     """
 
     outcome: Outcome | None = None
@@ -41,12 +41,12 @@ class ClientRun:
 
 @dataclass
 class RunResult:
-    """One run of a script: what the client said and did, and what there was. ``answers`` are the results of its tasks,
+    """One run of a case: what the client said and did, and what there was. ``answers`` are the results of its tasks,
     ``videos`` the digests of their videos, by the task's id; ``heard`` is whether genuine
     news of an end came to it, ``other_key`` whether it sent another key than its own.
     """
 
-    script: ClientCase
+    case: ClientCase
     played: ClientRun
     began_at: float
     ended_at: float
@@ -58,7 +58,7 @@ class RunResult:
 
 
 def judge(ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
-    """Add what is to be held against the client to what its traffic showed."""
+    """Add the violations of the client to those that its traffic showed."""
     _Judging(ran, limits, verdict).run()
 
 
@@ -83,7 +83,7 @@ class _Judging:
         if ran.other_key:
             self.check("W01", holds=False, says="a call carries another key than the one that was given")
         self._sent()
-        late = ran.ended_at - ran.began_at - ran.script.deadline
+        late = ran.ended_at - ran.began_at - ran.case.deadline
         if "W14" not in played.blamed:
             self.check("W14", late <= self.limits.grace, f"it was done {late:.0f} s after its deadline")
         self._emitted()
@@ -106,7 +106,7 @@ class _Judging:
         self.check("A21", leak is None, f"the API key is in {leak}")
 
     def _sent(self) -> None:
-        intent = self.ran.script.intent_for(receives=self.ran.played.receives)
+        intent = self.ran.case.intent_for(receives=self.ran.played.receives)
         asked = [*intent.params, *(["callback_url"] if intent.with_callbacks else [])]
         for call in self.ran.traffic.calls:
             if call.kind != "submit" or not call.params:
@@ -134,9 +134,9 @@ class _Judging:
         outcome = self.ran.played.outcome
         later = [*ends[1:], *([outcome] if outcome is not None else [])]
         other = next((one for one in later if (one.said, list(one.urls)) != (ends[0].said, list(ends[0].urls))), None)
-        told = f"the user was told {ends[0].said}, and then {other.said}" if other is not None else ""
+        told = f"the user got {ends[0].said}, and then {other.said}" if other is not None else ""
         if other is not None and other.said == ends[0].said:
-            told = f"the user was given {list(ends[0].urls)}, and then {list(other.urls)}"
+            told = f"the user got {list(ends[0].urls)}, and then {list(other.urls)}"
         self.check("A18", other is None, told)
 
     def _cancelled(self, at: float) -> None:
@@ -152,17 +152,17 @@ class _Judging:
         self.check("A20", not told, told)
 
     def _said(self, outcome: Outcome) -> None:
-        script = self.ran.script
+        case = self.ran.case
         if outcome.said == "cancelled" and self.ran.played.cancelled_at is not None:
             return
-        self._claimed(outcome, script.expected)
+        self._claimed(outcome, case.expected)
         self._not_ready(outcome)
-        if script.expected == "rejected":
+        if case.expected == "rejected":
             self._refused(outcome)
-        elif script.expected in {"failed", "cancelled"}:
+        elif case.expected in {"failed", "cancelled"}:
             self._failed(outcome)
-        elif script.expected in {"completed", "empty"}:
-            self._completed(outcome, script.expected)
+        elif case.expected in {"completed", "empty"}:
+            self._completed(outcome, case.expected)
 
     def _claimed(self, outcome: Outcome, expected: str) -> None:
         """What it claims, whatever was to come."""
@@ -196,27 +196,27 @@ class _Judging:
         if not any(call.not_ready for call in asked):
             return
         ran = self.ran
-        out_of_time = ran.ended_at > ran.began_at + ran.script.deadline - LAST_MINUTE and outcome.said == "gave_up"
+        out_of_time = ran.ended_at > ran.began_at + ran.case.deadline - LAST_MINUTE and outcome.said == "gave_up"
         waited = out_of_time or outcome.said in {"timeout", "cancelled"}
         stopped = asked[-1].not_ready and not ran.heard and not waited
-        told = f"the last that it heard was a 202 on the result, and it says {outcome.said}"
+        told = f"the last response was a 202 on the result, and it reports {outcome.said}"
         self.check("Q03", not stopped, told)
 
     def _refused(self, outcome: Outcome) -> None:
-        code = self.ran.script.code
-        self.check("A19", outcome.said != "completed", "it says completed of a body that was refused")
+        code = self.ran.case.code
+        self.check("A19", outcome.said != "completed", "it reports completed for a body that was rejected")
         if not any(call.kind == "submit" and code in call.codes for call in self.ran.traffic.calls):
             return  # it never heard of a refusal
         right = outcome.said == "rejected" and outcome.code == code
-        self.check("A05", right, f"a body refused with {code!r} is told as {outcome.said} with {outcome.code!r}")
+        self.check("A05", right, f"a body rejected with {code!r} is reported as {outcome.said} with {outcome.code!r}")
 
     def _failed(self, outcome: Outcome) -> None:
         if not self.ran.answers:
             return  # it never came to a task
-        expected = self.ran.script.expected
+        expected = self.ran.case.expected
         kinds = {call.told["error_type"] for call in self._answers() if "error_type" in call.told}
         right = outcome.said in {"failed", expected} or (outcome.said == "cancelled" and "CANCELED" in kinds)
-        self.check("A14", right, f"a task that {_became(expected)} is told as {outcome.said}")
+        self.check("A14", right, f"a task that {_became(expected)} is reported as {outcome.said}")
         if outcome.said != "failed":
             return
         failure = next(iter(self.ran.answers.values()))
@@ -224,24 +224,28 @@ class _Judging:
         if any(call.final and call.word.startswith("cancel") and not call.codes for call in self._answers()):
             return  # the older form gives no reason for a cancelled task
         if kinds:
-            told = f"a failure with {code!r} and {', '.join(map(repr, kinds))} is told with {outcome.code!r}"
+            told = f"a failure with {code!r} and {', '.join(map(repr, kinds))} is reported with {outcome.code!r}"
             self.check("Q05", outcome.code in {code, *kinds}, told)
         else:
-            self.check("A13", outcome.code == code, f"a failure with {code!r} is told with {outcome.code!r}")
-        told = f"a failure because of {reason!r} is told with {outcome.message!r}"
+            self.check("A13", outcome.code == code, f"a failure with {code!r} is reported with {outcome.code!r}")
+        told = f"a failure because of {reason!r} is reported with {outcome.message!r}"
         self.check("A23", outcome.message == reason, told)
 
     def _completed(self, outcome: Outcome, expected: str) -> None:
-        task = "a task that completed" if self.ran.answers else "a task that was never made, for want of another try,"
+        task = (
+            "a task that completed"
+            if self.ran.answers
+            else "a task that was never made, because the submit was not tried again,"
+        )
         if expected == "empty":
             task += " without a video"
         right = outcome.said == "completed" or (expected == "empty" and outcome.said in {"failed", "gave_up"})
-        self.check("A06", right, f"{task} is told as {outcome.said}")
+        self.check("A06", right, f"{task} is reported as {outcome.said}")
         results = [call for call in self._answers() if call.kind == "result" and call.succeeded]
         read = outcome.said == "completed" and bool(outcome.urls)
         if any(urls_of(call.told) for call in results):
             form = "outputs" if "outputs" in results[-1].told else "output"
-            told = f"the result has its videos in {form}, and none is handed over; it says {outcome.said}"
+            told = f"the result has its videos in {form}, and none is returned; it reports {outcome.said}"
             self.check("Q04", read, told)
         if outcome.said == "completed" and (read or not results):
             self._handed_over(outcome, [urls_of(call.told) for call in results])
@@ -251,14 +255,16 @@ class _Judging:
     def _handed_over(self, outcome: Outcome, answered: Sequence[Sequence[str]]) -> None:
         named = task_id_of(str(outcome.task_id)) if outcome.task_id is not None else ""
         right = self.ran.answers.get(named or "")
-        self.check("A10", right is not None, f"it names the task {outcome.task_id!r}, which is none of its own")
+        self.check("A10", right is not None, f"it returns the task id {outcome.task_id!r}, which is none of its tasks")
         if right is None:
             return
         urls, made = list(outcome.urls), answered[-1] if answered else right["urls"]
         good = urls in (right["urls"], *answered)
-        self.check("A08", good, f"it hands over {urls}, and the output has {made}")
-        self.check("A09", outcome.cost == right["cost"], f"it says a cost of {outcome.cost!r}, not {right['cost']!r}")
-        if self.ran.script.intent.download and outcome.saved is not None:
+        self.check("A08", good, f"it returns {urls}, and the output has {made}")
+        self.check(
+            "A09", outcome.cost == right["cost"], f"it reports a cost of {outcome.cost!r}, not {right['cost']!r}"
+        )
+        if self.ran.case.intent.download and outcome.saved is not None:
             whole = list(outcome.saved) == list(self.ran.videos[named or ""])
             self.check("A22", whole, f"of {len(urls)} videos it kept {len(outcome.saved)}, not all of them whole")
 
@@ -275,5 +281,5 @@ def _same(sent: object, asked: object) -> bool:
 
 
 def _became(expected: str) -> str:
-    words = {"rejected": "was refused", "never": "never ended", "cancelled": "was cancelled by somebody else"}
+    words = {"rejected": "was rejected", "never": "never ended", "cancelled": "was cancelled by another client"}
     return words.get(expected, expected)

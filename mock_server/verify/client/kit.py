@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import httpx
 
+from mock_server.core.renamed import log_renamed
+
 #: What a client may say of an intent: it is done, the task failed, the body was refused, time ran out, it gave up, or
 #: its user did not want it any more.
 OutcomeStatus = Literal["completed", "failed", "rejected", "timeout", "gave_up", "cancelled"]
@@ -47,26 +49,26 @@ class Outcome:
 
 
 class AdapterError(BaseException):
-    """The adapter, not the client, is not as it is to be. A BaseException, so that no client takes it for its own."""
+    """The adapter is wrong, not the client. A BaseException, so that no client catches it as its own."""
 
 
 def checked(outcome: Any) -> Outcome:
     """What an adapter gave for an outcome, if it is one. Numbers may stand where the platform has text: a client that
-    makes numbers of codes is to be judged for it. Raises Unfit.
+    makes numbers of codes is to be judged for it. Raises AdapterError.
     """
     if not isinstance(outcome, Outcome):
-        raise AdapterError(f"an Outcome is asked for, and the adapter gave {type(outcome).__name__}")
+        raise AdapterError(f"the adapter must return an Outcome, not {type(outcome).__name__}")
     if outcome.said not in get_args(OutcomeStatus):
-        raise AdapterError(f"Outcome.said is one of {', '.join(get_args(OutcomeStatus))}, not {outcome.said!r}")
+        raise AdapterError(f"Outcome.said must be one of {', '.join(get_args(OutcomeStatus))}, not {outcome.said!r}")
     for name in ("task_id", "code", "cost", "message"):
         if not isinstance(getattr(outcome, name), str | int | float | None):
-            raise AdapterError(f"Outcome.{name} is a text or None, not {getattr(outcome, name)!r}")
+            raise AdapterError(f"Outcome.{name} must be a string or None, not {getattr(outcome, name)!r}")
     for name in ("urls", "saved"):
         given = getattr(outcome, name)
         if given is None and name == "saved":
             continue
         if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
-            raise AdapterError(f"Outcome.{name} is a list of texts, not {given!r}")
+            raise AdapterError(f"Outcome.{name} must be a list of strings, not {given!r}")
     return outcome
 
 
@@ -108,7 +110,7 @@ class Platform(Protocol):
 @dataclass(frozen=True, slots=True)
 class Kit:
     """The means of one run. ``transport`` is for httpx, sync and async alike, and carries calls to ``base_url``;
-    ``open_door`` gives a base URL on loopback for all other clients.
+    ``open_http_bridge`` gives a base URL on loopback for all other clients.
     """
 
     base_url: str
@@ -116,13 +118,19 @@ class Kit:
     callback_url: str
     secret: str
     platform: Platform
-    open_door: Callable[[], str]
+    open_http_bridge: Callable[[], str]
     emitted: list[Outcome] = field(default_factory=list)
 
     @property
     def transport(self) -> KitTransport:
         """For ``httpx.Client(transport=...)`` and ``httpx.AsyncClient(transport=...)``."""
         return KitTransport(self.platform)
+
+    @property
+    def open_door(self) -> Callable[[], str]:
+        """The earlier name of ``open_http_bridge``."""
+        log_renamed("kit.open_door", "kit.open_http_bridge")
+        return self.open_http_bridge
 
     def now(self) -> float:
         """Virtual Unix seconds, to use in place of time.time and time.monotonic."""

@@ -1,11 +1,11 @@
-"""Tells one run of a script: what the client did and what it got, second by second."""
+"""Tells one run of a case: what the client did and what it got, second by second."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mock_server.conformance.traffic import Seen, Told
+from mock_server.conformance.traffic import CallbackSeen, Seen
 from mock_server.core.redaction import safe_text
 from mock_server.verify.client.judge import RunResult
 from mock_server.verify.client.platform import FORGED
@@ -39,7 +39,7 @@ def story(ran: RunResult) -> list[str]:
     if len(lines) > MOST_LINES:
         left = len(lines) - MOST_LINES
         lines[MOST_LINES // 2 : -MOST_LINES // 2] = [f"{'...':>8}    ({left} lines more)"]
-    return [*lines, Event(ran.ended_at - ran.began_at, "it says", _said(ran)).told()]
+    return [*lines, Event(ran.ended_at - ran.began_at, "outcome", _said(ran)).told()]
 
 
 def _lines(events: list[Event]) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _events(ran: RunResult) -> Iterator[Event]:
     for told in ran.traffic.callbacks:
         yield Event(told.at - ran.began_at, f"callback{_spoiled(told)}", _taken(told))
     if ran.played.cancelled_at is not None:
-        yield Event(ran.played.cancelled_at - ran.began_at, "its user cancels", "")
+        yield Event(ran.played.cancelled_at - ran.began_at, "the user cancels", "")
 
 
 def _got(call: Seen) -> str:
@@ -101,14 +101,14 @@ def _got(call: Seen) -> str:
     return safe_text(" ".join(parts))
 
 
-def _spoiled(told: Told) -> str:
+def _spoiled(told: CallbackSeen) -> str:
     if told.delivery == FORGED:
         return " (forged)"
     return f" ({', '.join(told.faults)})" if told.faults else ""
 
 
-def _taken(told: Told) -> str:
-    return "nobody takes it" if told.status is None else f"client answers {told.status}"
+def _taken(told: CallbackSeen) -> str:
+    return "no response" if told.status is None else f"client answers {told.status}"
 
 
 def _said(ran: RunResult) -> str:

@@ -17,7 +17,7 @@ import httpx
 import orjson
 
 from mock_server.conformance.sources import of_journal
-from mock_server.conformance.traffic import Told, Traffic
+from mock_server.conformance.traffic import CallbackSeen, Traffic
 from mock_server.core.clock import MANUAL, stopwatch
 from mock_server.core.moments import moment
 from mock_server.lifecycle.timeline import FINAL
@@ -70,7 +70,7 @@ def key_of(authorization: bytes) -> bytes:
     return authorization.strip().partition(b" ")[2].strip()
 
 
-class HandCourier(Courier):
+class InProcessCourier(Courier):
     """Hands callbacks to the client under test."""
 
     receive: OnCallback | None = None
@@ -122,7 +122,7 @@ class FaultInjector:
             {
                 "speed": MANUAL,
                 "seed": seed,
-                "profile": "fast",
+                "timing": "fast",
                 "log_format": "off",
                 "image_fetch": "never",
                 "callback_secret": [SECRET],
@@ -133,13 +133,13 @@ class FaultInjector:
         self.built = create_app(
             settings,
             httpx.MockTransport(lambda _: httpx.Response(500)),
-            make_courier=HandCourier,
+            make_courier=InProcessCourier,
             make_media=SmallMedia,
         )
 
     def run(self, key: str, scenario: Scenario, secrets: Sequence[str] = (SECRET,)) -> Run:
         """A new tenant in which a scenario is for every task, and callbacks are signed with each of these secrets."""
-        cast("HandCourier", self.built.state.courier).secrets = tuple(secrets)
+        cast("InProcessCourier", self.built.state.courier).secrets = tuple(secrets)
         self.built.service.forget(key)
         self.built.service.unauthenticated.clear()
         self.built.state.registry.remove(None)
@@ -203,7 +203,7 @@ class Run:
     def __init__(self, injector: FaultInjector, key: str) -> None:
         self._app = injector.built.app
         self._service = injector.built.service
-        self._courier = cast("HandCourier", injector.built.state.courier)
+        self._courier = cast("InProcessCourier", injector.built.state.courier)
         self._courier.receive = None
         self._lock = threading.RLock()
         self._planned: list[tuple[float, Callable[[], None]]] = []
@@ -213,7 +213,7 @@ class Run:
         self.began_at = self.tenant.clock.now()
         self.ended_at: float | None = None
         #: Callbacks that did not come from the platform.
-        self.forged: list[Told] = []
+        self.forged: list[CallbackSeen] = []
         #: Whether a call carried another key than the one that was given.
         self.other_key = False
 
@@ -247,7 +247,7 @@ class Run:
         elif how == "odd":
             headers |= {"webhook-timestamp": "now", "webhook-signature": "v1,\u00e9"}
         status = self._courier.receive(headers, body)
-        self.forged.append(Told(self.now(), task.id, FORGED, ("bad_signature",), status, signed=True))
+        self.forged.append(CallbackSeen(self.now(), task.id, FORGED, ("bad_signature",), status, signed=True))
 
     def cancel_elsewhere(self) -> None:
         """Cancel what runs, as somebody else would who has the same key; a little later where nothing was submitted."""

@@ -1,4 +1,4 @@
-"""What can be held against a client whose intent and outcome are known, beside what its traffic shows."""
+"""The properties of a client whose intent and outcome are known, beside those that its traffic shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ VALUE: dict[str, Property] = {
     for one in (
         Property(
             "A01",
-            "sends-what-was-asked",
+            "sends-all-parameters",
             "A submit has every parameter of the intent.",
             "the model's document: every parameter has a meaning",
             "must",
@@ -18,8 +18,8 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A02",
-            "sends-it-unchanged",
-            "The parameters of a submit have the values of the intent, to the last character.",
+            "sends-unchanged-values",
+            "The parameters of a submit have exactly the values of the intent, to the last character.",
             "the model's document: every parameter has a meaning",
             "must",
             "body['prompt'] = prompt.strip()[:200]",
@@ -27,53 +27,53 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A03",
-            "adds-nothing",
-            "A submit has no parameters beside those of the intent.",
-            "the model's document: what is left out has a default",
+            "no-extra-parameters",
+            "A submit has no parameters that are not in the intent.",
+            "the model's document: a parameter that is left out has a default",
             "must",
             "body = {'mode': 'pro', **params}",
             "body = {'model': model, **params}",
         ),
         Property(
             "A04",
-            "survives-what-it-gets",
-            "Nothing that the platform answers makes the client crash.",
-            "RFC 9110, 15: any status may come; JSON objects may grow",
+            "survives-any-response",
+            "No response of the platform makes the client crash.",
+            "RFC 9110, 15: any status may occur; JSON objects may get new fields",
             "must",
             "url = answer.json()['output'][0]['content'][0]['url']",
             "except ValueError: try again; unknown fields and statuses are passed over",
         ),
         Property(
             "A05",
-            "tells-of-refusals",
-            "A body that was refused is told as rejected, with the code as the platform wrote it.",
-            "the model's error codes; they are strings, zeros and all",
+            "reports-rejection-code",
+            "The client reports a rejected body as rejected, with the error code exactly as the platform wrote it.",
+            "the model's error codes; they are strings, including their zeros",
             "must",
             "return {'error': int(code)}",
             "return Rejected(code=error['code'])",
         ),
         Property(
             "A06",
-            "gets-there",
-            "A task that completes in time is told as completed, through a few passing failures.",
-            "wire#1: a task completes by itself, whoever asks",
+            "completes-despite-failures",
+            "The client reports a task that completes in time as completed, despite a few temporary failures.",
+            "wire#1: a task completes by itself, whether or not it is polled",
             "must",
             "answer.raise_for_status()",
             "a 5xx or a reset of a poll says nothing of the task; poll again",
         ),
         Property(
             "A07",
-            "claims-no-success",
-            "Only a task that completed is told as completed.",
-            "wire#1: completed and failed are the ends",
+            "no-false-success",
+            "The client reports only a completed task as completed.",
+            "wire#1: the final statuses are completed and failed",
             "must",
             "if status != 'in_progress': return Done(...)",
             "if status == 'completed': return Done(...)",
         ),
         Property(
             "A08",
-            "hands-over-all-videos",
-            "All URLs of the output are handed over, in order and to the byte.",
+            "returns-all-outputs",
+            "The client returns all URLs of the output, in order and unchanged.",
             "all#response: output is a list",
             "must",
             "urls = [task['output'][0]['content'][0]['url']]",
@@ -81,8 +81,8 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A09",
-            "keeps-the-cost",
-            "The cost is handed over as it was written.",
+            "returns-exact-cost",
+            "The client returns the cost exactly as the platform wrote it.",
             "wire#1: a decimal string in USD",
             "should",
             "cost = float(usage['cost'])",
@@ -90,44 +90,44 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A10",
-            "names-its-task",
-            "The id that is told is that of the task.",
-            "wire#1: the answer to the submit has it",
+            "returns-task-id",
+            "The client returns the id of the task.",
+            "wire#1: the response to the submit has it",
             "must",
             "return task_ids[-1]",
             "return task['id']",
         ),
         Property(
             "A11",
-            "has-seen-it",
-            "Success is told only after an answer or a genuine callback has said completed.",
-            "wire#1: the status says it, nothing else",
+            "success-only-when-confirmed",
+            "The client reports success only after a response or a genuine callback says completed.",
+            "wire#1: only the status says it",
             "must",
-            "except ValueError: return Done(...)  # it ended somehow",
+            "except ValueError: return Done(...)  # assumes that it ended",
             "if task['status'] == 'completed': return Done(...)",
         ),
         Property(
             "A12",
-            "claims-no-failure",
-            "Only a task that failed is told as failed.",
-            "wire#1: completed and failed are the ends",
+            "no-false-failure",
+            "The client reports only a failed task as failed.",
+            "wire#1: the final statuses are completed and failed",
             "must",
             "if status not in ('in_progress', 'completed'): raise Failed",
             "if answer.status_code == 200 and status == 'failed': raise Failed",
         ),
         Property(
             "A13",
-            "keeps-the-code",
-            "The code of a failure is told as the platform wrote it.",
-            "the model's error codes; they are strings, zeros and all",
+            "returns-exact-error-code",
+            "The client returns the error code of a failed task exactly as the platform wrote it.",
+            "the model's error codes; they are strings, including their zeros",
             "must",
             "raise Failed(int(error['code']))",
             "raise Failed(error['code'])",
         ),
         Property(
             "A14",
-            "tells-of-failures",
-            "A task that failed is told as failed.",
+            "reports-failure",
+            "The client reports a failed task as failed.",
             "wire#1: a failed task has an error and no output",
             "must",
             "while not task.get('output'): poll()",
@@ -135,8 +135,8 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A15",
-            "believes-no-forgery",
-            "A callback that anybody could have sent changes nothing.",
+            "ignores-forged-callbacks",
+            "The client ignores a callback that anybody could have sent.",
             "Standard Webhooks, verifying",
             "must",
             "results[body['id']] = body['output']",
@@ -144,8 +144,8 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A16",
-            "survives-its-callbacks",
-            "Nothing that is posted to its callback URL makes the client crash.",
+            "survives-any-callback",
+            "No request to its callback URL makes the client crash.",
             "anybody can post to a callback URL",
             "must",
             "task = json.loads(body)",
@@ -153,8 +153,8 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A17",
-            "tells-once",
-            "The end of a task is handed to the user once, however often it is heard of.",
+            "reports-result-once",
+            "The client reports the end of a task to its user once, however often it receives it.",
             "wire#5: delivery is at least once",
             "must",
             "def hook(task): queue.put(task)",
@@ -162,17 +162,17 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A18",
-            "does-not-change-its-mind",
-            "What was handed to the user as the end stays the end.",
-            "wire#1: what is final does not change",
+            "final-result-stable",
+            "The result that the client has reported as final does not change.",
+            "wire#1: a final status does not change",
             "must",
             "self.status = body['status']",
             "if self.status not in FINAL: self.status = body['status']",
         ),
         Property(
             "A19",
-            "makes-nothing-of-nonsense",
-            "An intent that breaks its document is never told as completed.",
+            "rejects-invalid-input",
+            "The client never reports an intent that violates its document as completed.",
             "the model's document",
             "must",
             "duration = '5' if duration not in ('5', '10') else duration",
@@ -180,35 +180,35 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "A20",
-            "stops-when-told",
-            "After its user has cancelled, the client submits and polls no more, and says so.",
-            "the user's word",
+            "stops-when-cancelled",
+            "After its user has cancelled, the client stops submitting and polling, and reports that it is cancelled.",
+            "the request of the user",
             "should",
-            "def cancel(self): self.done = True  # and nobody looks",
+            "def cancel(self): self.done = True  # but no loop checks it",
             "while not self.cancelled and now() < deadline: poll()",
         ),
         Property(
             "A21",
-            "keeps-the-key-to-itself",
-            "The API key is in no log, no output, no message and no URL.",
-            "a key is as good as money",
+            "api-key-not-leaked",
+            "The API key is in no log, output, message or URL.",
+            "an API key gives access to money",
             "must",
             "log.debug('POST %s %s', url, headers)",
             "log.debug('POST %s', url)",
         ),
         Property(
             "A22",
-            "keeps-whole-videos",
-            "A video that is kept is the one that was made, to the byte.",
+            "saves-complete-videos",
+            "A video that the client saves is exactly the one that was generated, to the byte.",
             "RFC 9112, 6.3: a body shorter than Content-Length is incomplete",
             "must",
-            "for part in response: file.write(part)  # whatever happens",
+            "for part in response: file.write(part)  # without any check",
             "if size != content_length: fetch it again",
         ),
         Property(
             "A23",
-            "tells-the-reason",
-            "The message of a failure is handed over, under whichever name it comes.",
+            "reports-error-message",
+            "The client returns the message of a failure, whichever field contains it.",
             "wire#1: error_message, or message for the multi-image model; wire#2: error",
             "should",
             "error.get('error_message')",
@@ -216,8 +216,8 @@ VALUE: dict[str, Property] = {
         ),
         Property(
             "W14",
-            "keeps-its-deadline",
-            "A client that was given a deadline is done by then, and says so.",
+            "meets-deadline",
+            "A client with a deadline ends by then and reports an outcome.",
             "the intent",
             "must",
             "while True: poll()",
@@ -226,15 +226,15 @@ VALUE: dict[str, Property] = {
     )
 }
 
-#: What is asked beside that of a client that speaks the queue protocol.
+#: Further properties of a client of the queue protocol.
 QUEUE: dict[str, Property] = {
     one.id: one
     for one in (
         Property(
             "Q01",
             "completed-with-error-is-failure",
-            "A task that is COMPLETED and has an error is never told as completed.",
-            "wire#2: COMPLETED only says that it is over",
+            "The client never reports a task that is COMPLETED and has an error as completed.",
+            "wire#2: COMPLETED only means that the task is over",
             "must",
             "if status['status'] == 'COMPLETED': return Done(...)",
             "if status['status'] == 'COMPLETED' and not status.get('error'): return Done(...)",
@@ -242,7 +242,7 @@ QUEUE: dict[str, Property] = {
         Property(
             "Q02",
             "canceled-is-not-success",
-            "A task that is COMPLETED because somebody has cancelled it is never told as completed.",
+            "The client never reports a task that is COMPLETED because somebody cancelled it as completed.",
             "wire#2: a cancelled task is COMPLETED with error_type CANCELED",
             "must",
             "if status.get('error_type') == 'CANCELED': return Done([])",
@@ -250,17 +250,17 @@ QUEUE: dict[str, Property] = {
         ),
         Property(
             "Q03",
-            "not-ready-is-not-an-answer",
-            "A 202 on the result is neither the result nor a failure: the client asks again, or is out of time.",
-            "wire#2: before the end the result is answered with 202 and the status",
+            "not-ready-is-not-a-result",
+            "A 202 on the result is neither the result nor a failure: the client asks again until its deadline.",
+            "wire#2: before the end the path of the result answers 202 with the status",
             "must",
             "if answer.is_success: return Done(answer.json())",
             "while answer.status_code == 202: sleep(gap); answer = get(response_url)",
         ),
         Property(
             "Q04",
-            "reads-outputs",
-            "The videos of a result are read where they are: flat in outputs, or in the older form nested in output.",
+            "reads-both-output-forms",
+            "The client reads the videos of a result from outputs, or in the older form from the nested output.",
             "wire#2: outputs; gateway age",
             "must",
             "items = [item for output in result['output'] for item in output['content']]",
@@ -269,7 +269,7 @@ QUEUE: dict[str, Property] = {
         Property(
             "Q05",
             "reports-error-type-or-code",
-            "A failure on the queue is told with its error_type or the code in provider_error, as it was written.",
+            "The client reports a queue failure with its error_type or the code in provider_error, exactly as written.",
             "wire#2: error_type; provider_error has the model's documented code",
             "must",
             "raise Failed(status['error'])",
@@ -278,14 +278,14 @@ QUEUE: dict[str, Property] = {
     )
 }
 
-#: What is asked of a client that is a program beside that.
+#: Further properties of a program under test.
 PROGRAM: dict[str, Property] = {
     one.id: one
     for one in (
         Property(
             "X01",
-            "speaks-the-protocol",
-            "What a program under test prints on its standard output are messages of the protocol, each in its place.",
+            "writes-only-protocol-messages",
+            "A program under test writes only messages of the protocol to its standard output, in the right order.",
             "docs/adapters.md",
             "must",
             "print('submitting ...')",
@@ -293,8 +293,8 @@ PROGRAM: dict[str, Property] = {
         ),
         Property(
             "X02",
-            "leaves-nothing-behind",
-            "When its input ends, a program under test ends, and all that it has started.",
+            "exits-when-input-ends",
+            "When its input ends, a program under test exits, together with every process that it started.",
             "docs/adapters.md",
             "must",
             "while True: handle(input())",
@@ -303,8 +303,8 @@ PROGRAM: dict[str, Property] = {
     )
 }
 
-#: All that is asked of a client under test.
+#: All properties of a client under test.
 ALL: dict[str, Property] = dict(sorted({**PROPERTIES, **VALUE, **QUEUE}.items()))
-#: What only a client of the queue protocol can be asked.
+#: Properties that apply only to the queue protocol.
 QUEUE_ONLY: frozenset[str] = frozenset({*QUEUE, "W22"})
 EVERY: dict[str, Property] = {**ALL, **PROGRAM}

@@ -1,4 +1,4 @@
-"""Runs a client through scripts, gathers what is held against it, and finds the smallest script that shows it."""
+"""Runs a client through cases, gathers its violations, and finds the smallest case that shows each."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ from mock_server.models import discover
 from mock_server.platform.answers import result
 from mock_server.platform.task import Task
 from mock_server.scenarios.reading import read_value
+from mock_server.verify.client.cases import ClientCase, cases, prepare
 from mock_server.verify.client.coverage import Coverage
 from mock_server.verify.client.judge import ClientRun, RunResult, judge
 from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultInjector, Run, clip_bytes
 from mock_server.verify.client.properties import EVERY
-from mock_server.verify.client.scripts import ClientCase, prepare, scripts
 from mock_server.verify.client.strategies import backend
 
-#: The search for a smaller script ends after so many calls of a client in this process, which is the same on every
+#: The search for a smaller case ends after so many calls of a client in this process, which is the same on every
 #: machine; and after so many real seconds of a program.
 SHRINKING_CALLS = 8_000
 SHRINKING = 2.0
-#: What a script costs beside its calls.
-OF_A_SCRIPT = 20
+#: What a case costs beside its calls.
+OF_A_CASE = 20
 
 
 class Session(Protocol):
-    """Plays scripts with a client, however it is reached."""
+    """Plays cases with a client, however it is reached."""
 
-    def play(self, script: ClientCase, platform: Run) -> ClientRun:
-        """Run one script."""
+    def play(self, case: ClientCase, platform: Run) -> ClientRun:
+        """Run one case."""
 
     def close(self) -> None:
         """Let go of what was opened."""
 
     @property
     def complaints(self) -> Mapping[str, str]:
-        """What is held against the client once it was closed, by property."""
+        """The violations that show once the client was closed, by property."""
 
 
 class Broken(Exception):
@@ -63,21 +63,21 @@ class _Enough(BaseException):
 
 @dataclass
 class Shown:
-    """The smallest script found that shows what is wrong with one property, and what happened in it."""
+    """The smallest case found that violates one property, and what happened in it."""
 
-    script: ClientCase
+    case: ClientCase
     fault: Fault
     ran: RunResult
 
 
 @dataclass
 class Report:
-    """What a run of many scripts found. ``exercised`` counts the scripts that put a property to the test, ``wrong``
-    those in which it did not hold; ``stopped`` says why not all were run, if so.
+    """What a run of many cases found. ``exercised`` counts the cases that exercise a property, ``violated``
+    those that violate it; ``stopped`` says why not all were run, if so.
     """
 
     exercised: Counter[str] = field(default_factory=Counter)
-    wrong: Counter[str] = field(default_factory=Counter)
+    violated: Counter[str] = field(default_factory=Counter)
     shown: dict[str, Shown] = field(default_factory=dict)
     met: Coverage = field(default_factory=Coverage)
     runs: int = 0
@@ -86,18 +86,18 @@ class Report:
     last: RunResult | None = None
 
     def add(self, ran: RunResult, verdict: Verdict) -> None:
-        """Count one script more."""
+        """Count one case more."""
         self.runs += 1
         self.last = ran
-        self.met.add(ran.script, ran.traffic)
+        self.met.add(ran.case, ran.traffic)
         self.exercised.update(set(verdict.exercised))
-        self.wrong.update({fault.property.id for fault in verdict.faults})
+        self.violated.update({fault.property.id for fault in verdict.faults})
         for fault in verdict.faults:
-            self.shown.setdefault(fault.property.id, Shown(ran.script, fault, ran))
+            self.shown.setdefault(fault.property.id, Shown(ran.case, fault, ran))
 
     @property
     def clean(self) -> bool:
-        """Nothing is held against the client, and not for want of scripts."""
+        """No property is violated, and at least one was exercised."""
         return not self.shown and self.stopped is None and bool(self.exercised)
 
 
@@ -114,21 +114,21 @@ class Harness:
         self._observer = Observer(self._injector.built.service.judges, limits)
 
     def verify(self, count: int, *, shrink: bool = True, until: str | None = None) -> Report:
-        """Try ``count`` scripts, or stop when a property was seen not to hold; find the smallest script that shows what
+        """Try ``count`` cases, or stop when a property was seen not to hold; find the smallest case that shows what
         they showed, unless told otherwise.
         """
         report, began = Report(), stopwatch()
 
-        def tried(script: ClientCase) -> None:
+        def tried(case: ClientCase) -> None:
             if until in report.shown or report.stopped is not None:
                 return  # an exception would have Hypothesis tell of it
             try:
-                report.add(*self.run(script))
+                report.add(*self.run(case))
             except Broken as broken:
                 report.stopped = str(broken)
                 return
             if report.last is not None and report.last.played.fatal:
-                report.stopped = f"the client cannot be run any more; that was script {report.runs}"
+                report.stopped = f"the client cannot be run any more; that was case {report.runs}"
 
         self._drawn(tried, count)
         if shrink and report.stopped is None:
@@ -140,7 +140,7 @@ class Harness:
 
     @property
     def complaints(self) -> Mapping[str, str]:
-        """What is held against the client once it was closed, by property."""
+        """The violations that show once the client was closed, by property."""
         return self._session.complaints
 
     def close(self, report: Report) -> None:
@@ -152,47 +152,47 @@ class Harness:
             report.exercised["X02"] += 1
         for property_id, says in self._session.complaints.items():
             fault = Fault(EVERY[property_id], says, report.last.ended_at)
-            report.wrong[property_id] += 1
-            report.shown.setdefault(property_id, Shown(report.last.script, fault, report.last))
+            report.violated[property_id] += 1
+            report.shown.setdefault(property_id, Shown(report.last.case, fault, report.last))
 
     def _drawn(self, tried: Callable[[ClientCase], None], count: int) -> None:
         @self._settings(count, Phase.generate)
-        @hypothesis.given(scripts(self._endpoints))
-        def all_of_them(script: ClientCase) -> None:
-            tried(script)
+        @hypothesis.given(cases(self._endpoints))
+        def all_of_them(case: ClientCase) -> None:
+            tried(case)
 
         all_of_them()
 
     def _smallest(self, property_id: str, shown: Shown) -> Shown:
-        """The smallest script that shows the same, of those that are found in the time there is."""
+        """The smallest case that shows the same, of those that are found in the time there is."""
         found, began, calls = shown, stopwatch(), 0
         program = shown.ran.played.program
 
-        def shows(script: ClientCase) -> bool:
+        def shows(case: ClientCase) -> bool:
             nonlocal found, calls
             if calls > SHRINKING_CALLS or (program and stopwatch() - began > SHRINKING):
                 raise _Enough
             try:
-                ran, verdict = self.run(script)
+                ran, verdict = self.run(case)
             except Broken:
                 raise _Enough from None
             if ran.played.fatal:
                 raise _Enough
-            calls += len(ran.traffic.calls) + OF_A_SCRIPT
+            calls += len(ran.traffic.calls) + OF_A_CASE
             faults = verdict.of(property_id)
             if faults:
-                found = Shown(script, faults[0], ran)
+                found = Shown(case, faults[0], ran)
             return bool(faults)
 
         settings = self._settings(SHRINKING_CALLS, Phase.generate, Phase.shrink)
         silence = with_reporter(lambda _: None)  # a seed of Hypothesis' own is of no use here
         with silence, contextlib.suppress(_Enough, NoSuchExample, Flaky):
-            drawn = scripts(self._endpoints)
+            drawn = cases(self._endpoints)
             hypothesis.find(drawn, shows, settings=settings, random=random.Random(self._seed))  # noqa: S311 - to repeat
         return found
 
     def _settings(self, count: int, *phases: Phase) -> hypothesis.settings:
-        """How scripts are drawn: from the seed alone, and nothing kept."""
+        """How cases are drawn: from the seed alone, and nothing kept."""
         return hypothesis.settings(
             max_examples=count,
             database=None,
@@ -202,19 +202,19 @@ class Harness:
             backend=backend(self._seed),
         )
 
-    def run(self, script: ClientCase) -> tuple[RunResult, Verdict]:
-        """Run one script; what happened, and what is held against the client. Raises Broken."""
-        (placed,) = read_value(dict(script.scenario), "the script")
-        secrets = (NEXT_SECRET, SECRET) if script.rotating else (SECRET,)
+    def run(self, case: ClientCase) -> tuple[RunResult, Verdict]:
+        """Run one case; what happened, and the verdict on the client. Raises Broken."""
+        (placed,) = read_value(dict(case.scenario), "the case")
+        secrets = (NEXT_SECRET, SECRET) if case.rotating else (SECRET,)
         platform = self._injector.run(KEY, placed.scenario, secrets)
-        played = self._session.play(script, platform)
+        played = self._session.play(case, platform)
         tasks = platform.tasks()
         ended_at = platform.now() if platform.ended_at is None else platform.ended_at
         answers = {task.id: self._right(task) for task in tasks}
         videos = {task: [_digest(url) for url in right["urls"]] for task, right in answers.items()}
         heard = platform.heard
         ran = RunResult(
-            *(script, played, platform.began_at, ended_at, platform.traffic(), answers, videos, heard),
+            *(case, played, platform.began_at, ended_at, platform.traffic(), answers, videos, heard),
             other_key=platform.other_key,
         )
         verdict = self._observer.judge(ran.traffic)
@@ -236,8 +236,8 @@ class Harness:
 
 
 def _excused(ran: RunResult) -> set[str]:
-    """What the traffic alone seems to show, and the script explains."""
-    broken = {"W04"} if ran.script.expected == "rejected" else set()  # the body is to break its document
+    """What the traffic alone seems to show, and the case explains."""
+    broken = {"W04"} if ran.case.expected == "rejected" else set()  # the body is to break its document
     return broken | ({"W20"} if ran.played.cancelled_at is not None else set())  # the video was not wanted any more
 
 

@@ -1,7 +1,7 @@
 """Draws evenly: a backend for Hypothesis that takes every choice with the same chance, from a seed and nothing else.
 
 Hypothesis' own likes what is at the edges, and what it finds written in the code under test; here all choices are
-meant, and the same seed is to give the same scripts to every client.
+meant, and the same seed is to give the same cases to every client.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BACKEND = "kirin-mock"
 
 
 class Evenly(PrimitiveProvider):
-    """Scripts are drawn from integers alone."""
+    """Cases are drawn from integers alone."""
 
     lifetime = "test_function"
     seed: ClassVar[int] = 0

@@ -28,7 +28,7 @@ TO_CLOSE = 2.0
 TO_DIE = 0.2
 
 
-class SubprocessPipes:
+class SubprocessIO:
     """One running program. Raises OSError when it cannot be started."""
 
     def __init__(self, command: Sequence[str], word: str, folder: str = ".") -> None:

@@ -1,1 +1,3 @@
-"""Proves a server against the contract: cases, checks, target, report. Also a pytest suite."""
+"""Checks a server: test cases, checks, the server under test, reports, and a pytest suite.
+May import: ``testing`` and below.
+"""

@@ -7,8 +7,9 @@ contract. The same seed draws the same bodies.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import hypothesis
@@ -32,8 +33,13 @@ schemathesis.openapi.format("kirin-image", st.builds(pictures.plain))
 
 
 def draw(wanted: Json, count: int, seed: int) -> list[Any]:
-    """Up to ``count`` values that are valid by a schema."""
-    content = {"application/json": {"schema": wanted}}
+    """Up to ``count`` values that are valid by a schema. Drawn once: the same call gives the same values."""
+    return copy.deepcopy(_drawn(json.dumps(wanted), count, seed))
+
+
+@lru_cache(maxsize=512)
+def _drawn(wanted: str, count: int, seed: int) -> list[Any]:
+    content = {"application/json": {"schema": json.loads(wanted)}}
     document = {
         "openapi": "3.1.0",
         "info": {"title": "bodies", "version": "1"},

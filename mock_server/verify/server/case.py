@@ -1,4 +1,4 @@
-"""A case: one thing to try, what it rests on, and what it covers; and what a run found."""
+"""A case: one thing to try, its spec reference, and what it covers; and what a run found."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ Tried = Callable[[Target], Iterator[Problem]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to try. ``id`` finds it again; ``covers`` are the facts of the contract it exercises; ``rests_on`` is
-    the sentence behind it with its source; ``cost`` in USD and ``calls`` are what it takes, nearly.
+    """One thing to try. ``id`` finds it again; ``covers`` are the facts of the contract that it exercises;
+    ``spec_reference`` is the sentence behind it with its source; ``cost`` in USD and ``calls`` are estimates.
     """
 
     id: str
     property: str
     model: str
     covers: tuple[str, ...]
-    rests_on: str
+    spec_reference: str
     calls: int
     cost: float
     tried: Tried

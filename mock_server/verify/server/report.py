@@ -27,7 +27,7 @@ def text(result: Result, missing: list[str]) -> Iterator[str]:
         for finding in group.shown:
             yield from _told(finding, result.target)
         if group.alike:
-            yield f"    and alike: {', '.join(group.alike[:20])}" + (" ..." if len(group.alike) > 20 else "")
+            yield f"    similar: {', '.join(group.alike[:20])}" + (" ..." if len(group.alike) > 20 else "")
     if result.not_exercised:
         yield ""
         whys = dict.fromkeys(why for _, why in result.not_exercised)
@@ -35,7 +35,7 @@ def text(result: Result, missing: list[str]) -> Iterator[str]:
             cases = [case.id for case, reason in result.not_exercised if reason == why]
             yield f"not exercised ({len(cases)}): {why}: {', '.join(cases[:5])}" + (" ..." if len(cases) > 5 else "")
     if result.not_tried:
-        yield f"not tried, for want of budget: {len(result.not_tried)}"
+        yield f"not tried, because the budget is spent: {len(result.not_tried)}"
     yield ""
     yield from _summary(result, missing)
 
@@ -49,7 +49,7 @@ def _table(result: Result) -> Iterator[str]:
     for (model, name), count in sorted(result.exercised.items()):
         wrong = failed.get((model, name), 0)
         yield f"{'FAIL' if wrong else 'ok':5}{model:22}{name:{width + 2}}{count:6}" + (
-            f"  {wrong} wrong" if wrong else ""
+            f"  {wrong} failed" if wrong else ""
         )
 
 
@@ -57,10 +57,10 @@ def _told(finding: Finding, base_url: str) -> Iterator[str]:
     case, problem = finding.case, finding.problem
     yield f"FAIL {case.model}: {case.property}"
     yield f"    {safe_text(problem.says)}"
-    yield f"    rests on  {case.rests_on}"
+    yield f"    spec      {case.spec_reference}"
     if problem.shown_by is not None:
         yield f"    try       {_short(problem.shown_by.curl(base_url))}"
-    yield f"    again     kirin-mock verify replay '{case.id}' {base_url}"
+    yield f"    replay    kirin-mock verify replay '{case.id}' {base_url}"
 
 
 def _short(curl: str) -> str:
@@ -77,7 +77,7 @@ def _summary(result: Result, missing: list[str]) -> Iterator[str]:
     if result.findings:
         yield f"{len(result.findings)} findings, {sum(1 for _ in groups(result.findings))} kinds of them"
     else:
-        yield "clean" if result.clean else "nothing was exercised, which proves nothing"
+        yield "clean" if result.clean else "nothing was exercised"
 
 
 def as_json(result: Result, missing: list[str]) -> str:
@@ -107,7 +107,7 @@ def _finding(finding: Finding, base_url: str) -> dict[str, Any]:
         "model": case.model,
         "property": case.property,
         "says": safe_text(problem.says),
-        "rests_on": case.rests_on,
+        "spec_reference": case.spec_reference,
         "curl": problem.shown_by.curl(base_url) if problem.shown_by is not None else None,
     }
 
@@ -155,5 +155,5 @@ def as_html(result: Result, missing: list[str]) -> str:
 
 def _group_html(group: Group, base_url: str) -> str:
     told = "\n\n".join("\n".join(_told(finding, base_url)) for finding in group.shown)
-    alike = f"<p>And alike: {escape(', '.join(group.alike))}</p>" if group.alike else ""
+    alike = f"<p>Similar: {escape(', '.join(group.alike))}</p>" if group.alike else ""
     return f"<pre>{escape(told)}</pre>{alike}"

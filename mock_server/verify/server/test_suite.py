@@ -54,5 +54,5 @@ def test_case(case: Case, target: Target, judge: ContractJudge) -> None:
         problem = next(case.tried(target), None)
     except NotExercised as why:
         pytest.skip(f"not exercised: {why}")
-    assert problem is None, f"{problem.says if problem else ''}; rests on {case.rests_on}"
+    assert problem is None, f"{problem.says if problem else ''}; spec reference: {case.spec_reference}"
     assert [one.says for one in judge.problems[seen:]] == []

@@ -1,1 +1,3 @@
-"""The paths that clients call: generation, queue, discovery, login, media, documentation."""
+"""The paths that clients call: generation, queue, discovery, login, media, documentation.
+May import: the rest of ``web`` and below.
+"""

@@ -9,11 +9,11 @@ from mock_server.core.errors import GatewayError, Trouble
 from mock_server.platform.limits import Allowance, RateLimit, Window, whole_seconds
 from mock_server.platform.service import Service
 from mock_server.platform.tenant import Tenant
-from mock_server.web.messages import Call, Headers, Refused, bearer, json_answer
+from mock_server.web.messages import AnsweredEarly, Call, Headers, bearer, json_answer
 
 
 class Access:
-    """Opens tenants. Without ``keys``, every key is good."""
+    """Opens tenants. Without ``keys``, every key is accepted."""
 
     def __init__(self, service: Service, keys: Collection[str]) -> None:
         self._service = service
@@ -52,7 +52,7 @@ class Access:
             return refusal
         answer = json_answer(failed_body(judge.endpoint, code, refusal.message), 401)
         answer.note = f"{model} {code}: {refusal.message}"
-        return Refused(answer)
+        return AnsweredEarly(answer)
 
 
 def _take(call: Call, tenant: Tenant, window: Window) -> None:

@@ -136,7 +136,7 @@ class Platform:
         return enveloped({"url": file.url})
 
     async def file(self, call: Call) -> Answer:
-        """An uploaded file, to whoever has its URL."""
+        """An uploaded file, to anyone who has its URL."""
         file = self._files.find(call.path)
         if file is None:
             raise GatewayError(Trouble.NOT_FOUND, "no such file; its URL comes with the upload")

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from mock_server.contract.endpoint import Endpoint
-from mock_server.contract.error_table import error_rows, natural
+from mock_server.contract.error_table import error_rows, trigger
 from mock_server.contract.judge import documented_body, image_rules
 from mock_server.models import discover
 from mock_server.web.messages import Answer, Call
@@ -105,8 +105,8 @@ def _section(endpoint: Endpoint) -> str:
     listed = "".join(f'<li>{escape(says)} <span class="e">{escape(source)}</span></li>' for says, source in rules)
     table = endpoint.errors
     codes = "".join(
-        f"<tr><td><code>{way.code}</code></td><td>{escape(way.meaning)}</td><td>{escape(natural(way))}</td></tr>"
-        for way in error_rows(endpoint)
+        f"<tr><td><code>{row.code}</code></td><td>{escape(row.meaning)}</td><td>{escape(trigger(row))}</td></tr>"
+        for row in error_rows(endpoint)
     )
     example = orjson.dumps(documented_body(endpoint), option=orjson.OPT_INDENT_2).decode()
     content = ", ".join(f"<code>{name}</code>" for name in endpoint.content_schema)
@@ -118,7 +118,7 @@ def _section(endpoint: Endpoint) -> str:
         f"<code>code</code> and <code>{table.message_key}</code>.</p><h3>Codes</h3>"
         "<p>Any of them also by <code>X-Mock-Scenario: refuse=CODE</code> or <code>fail=CODE</code>, or "
         "<code>[[mock: fail=CODE]]</code> in the prompt.</p>"
-        f"<div><table><tr><th>code<th>means<th>naturally</tr>{codes}</table></div>"
+        f"<div><table><tr><th>code<th>meaning<th>how to trigger it</tr>{codes}</table></div>"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from mock_server.core.images import Limits, NotAnImage
-from mock_server.core.outgoing import AddressPolicy, Outgoing, StandIn, TargetRefused, Unreachable
+from mock_server.core.outgoing import AddressPolicy, Outgoing, TargetBlocked, Unreachable
 from mock_server.core.redaction import safe_text
 from mock_server.platform.files import Files
 from mock_server.platform.image_inspection import Fetch
@@ -21,8 +21,8 @@ HINT = "--image-fetch always"
 
 
 class ImageFetcher:
-    """Makes, for one call, the function that fetches its images. ``own_hosts`` are names this server goes by, and
-    ``stand_in`` tells which URLs mean it beside them.
+    """Makes, for one call, the function that fetches its images. ``own_hosts`` are names this server goes by,
+    beside those that ``outgoing`` knows.
     """
 
     def __init__(
@@ -31,9 +31,7 @@ class ImageFetcher:
         files: Files,
         mode: Literal["never", "local", "always"],
         own_hosts: Collection[str] = (),
-        stand_in: StandIn | None = None,
     ) -> None:
-        self._stand_in = stand_in
         self._outgoing = outgoing
         self._files = files
         self._mode = mode
@@ -61,7 +59,7 @@ class ImageFetcher:
         """
         try:
             parts = urlsplit(url)
-            means_us = self._stand_in is not None and self._stand_in.is_for(parts)
+            means_us = self._outgoing.means_us(parts) is not None
         except ValueError:
             return False
         return means_us or is_loopback(parts.hostname or "") or f"{parts.scheme}://{parts.netloc}" == base_url
@@ -75,7 +73,7 @@ class ImageFetcher:
         try:
             target = await self._outgoing.target(url, policy)
             answer = await self._outgoing.send("GET", target, timeout=TIMEOUT, max_bytes=limits.max_bytes + 1)
-        except (TargetRefused, Unreachable) as error:
+        except (TargetBlocked, Unreachable) as error:
             raise NotAnImage(f"cannot be fetched from {safe_text(url[:1000])[:100]}: {error}") from None
         if answer.status != 200:
             raise NotAnImage(f"cannot be fetched: {target.host} answered {answer.status}")

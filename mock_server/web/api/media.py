@@ -66,7 +66,7 @@ def _is_known(call: Call, tag: str) -> bool:
 
 
 class Media:
-    """Serves clips and their thumbnails. The URL carries no key: whoever has it may watch."""
+    """Serves clips and their thumbnails. The URL carries no key: anyone who has it may watch."""
 
     def __init__(
         self, service: Service, injector: FaultInjector, blobs: Blobs, renderer: Renderer, settings: Settings
@@ -112,7 +112,7 @@ class Media:
         end = task.timeline.end
         if self._ttl is None or end is None or now <= end.at + self._ttl:
             return
-        said = f"this URL was good for {self._ttl:g} s after the task ended, and that was {now - end.at:.0f} s ago"
+        said = f"this URL was valid for {self._ttl:g} s after the task ended, and that was {now - end.at:.0f} s ago"
         raise GatewayError(Trouble.FORBIDDEN, said)
 
     async def answer(self, call: Call, clip: Clip, ended_at: float) -> Answer:
@@ -157,12 +157,12 @@ class Media:
 
 @functools.cache
 def can_render() -> bool:
-    """Whether the optional part that renders is installed."""
+    """Whether the extra that renders is installed."""
     return find_spec("av") is not None and find_spec("PIL") is not None
 
 
 def kind_of(asked: Kind) -> Kind:
-    """What kind of videos there are to be: without the optional part that renders, tiny ones in place of full ones."""
+    """What kind of videos there are to be: without the extra that renders, tiny ones in place of full ones."""
     return "tiny" if asked == "full" and not can_render() else asked
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -45,7 +45,7 @@ class Queue:
         address: Address,
         file_size: FileSize,
         form: QueueForm,
-        stands_in_for: Collection[str] = (),
+        stood_in_for: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._service = service
         self._injector = injector
@@ -54,7 +54,7 @@ class Queue:
         self._address = address
         self._file_size = file_size
         self._form: QueueForm = form
-        self._stands_in_for = stands_in_for
+        self._stood_in_for = stood_in_for
 
     async def submit(self, call: Call) -> Answer:
         """Make a task of the bare parameters."""
@@ -116,7 +116,7 @@ class Queue:
     def _view(self, call: Call, task: Task, snapshot: Snapshot) -> TaskView:
         base_url = self._address(call)
         if task.scenario is not None and task.scenario.task.queue_urls == "other_host":
-            base_url = other_host(base_url, self._stands_in_for)
+            base_url = other_host(base_url, self._stood_in_for())
         return TaskView(task, self._service.endpoint(task.model), snapshot, base_url)
 
     def _open(self, call: Call) -> tuple[Tenant, Endpoint]:
@@ -183,7 +183,7 @@ def other_host(base_url: str, stands_in_for: Collection[str] = ()) -> str:
     """
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    others = [name for name in stands_in_for if name != host] if host in stands_in_for else []
+    others = sorted(name for name in stands_in_for if name != host) if host in stands_in_for else []
     if host.endswith(".test"):
         others.append(f"queue.{host}")
     other = _LOOPBACK.get(host) or (others[0] if others else None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mock_server.contract.endpoint import failed_body
-from mock_server.core.errors import ScenarioRefused, TaskRejected
+from mock_server.core.errors import ScenarioRejection, TaskRejected
 from mock_server.platform.service import Service
 from mock_server.platform.task import Task
 from mock_server.platform.tenant import Tenant
@@ -14,7 +14,7 @@ from mock_server.web.address import Address
 from mock_server.web.api.image_fetching import ImageFetcher
 from mock_server.web.error_answers import code_answer
 from mock_server.web.fault_injection import FaultInjector
-from mock_server.web.messages import Call, Refused, json_answer
+from mock_server.web.messages import AnsweredEarly, Call, json_answer
 from mock_server.web.queue_errors import rejected_body
 
 
@@ -31,7 +31,7 @@ class Submission:
         self.max_body = max_body
 
     async def make(self, call: Call, tenant: Tenant, model: str, body: Mapping[str, Any]) -> Task:
-        """The task. Raises Refused in the words of its model, or GatewayError for what no model has words for."""
+        """The task. Raises AnsweredEarly in the words of its model, or GatewayError for what no model has words for."""
         base_url = self._address(call)
         choice = self._injector.choose(call, tenant, model, body)
         if choice is not None:
@@ -39,11 +39,11 @@ class Submission:
         fetch = self._fetcher(call, base_url)
         try:
             task = await self._service.submit(tenant, model, body, fetch, base_url, call.at, choice)
-        except ScenarioRefused as refused_by:
+        except ScenarioRejection as refused_by:
             call.fault = call.fault or str(refused_by)
             endpoint = self._service.endpoint(model)
             code = endpoint.errors.other if refused_by.code == "own" else refused_by.code
-            raise Refused(code_answer(endpoint, code, refused_by.message, queue=call.queue)) from None
+            raise AnsweredEarly(code_answer(endpoint, code, refused_by.message, queue=call.queue)) from None
         except TaskRejected as rejected:
             endpoint = self._service.endpoint(model)
             code = endpoint.errors.code_of(rejected.mistake)
@@ -51,6 +51,6 @@ class Submission:
             refused = json_answer(body_of(endpoint, code, rejected.message), 400)
             refused.note = f"{model} {code}: {rejected.message}"
             call.violations = rejected.violations
-            raise Refused(refused) from None
+            raise AnsweredEarly(refused) from None
         call.task_id = task.id
         return task

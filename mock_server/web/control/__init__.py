@@ -1,1 +1,3 @@
-"""The paths below ``/_mock/`` that the person who runs the server calls."""
+"""The control API: the paths below ``/_mock/`` for the person or test that runs the server.
+May import: the rest of ``web`` and below.
+"""

@@ -24,6 +24,9 @@ from mock_server.web.control.records import account_view, delivery_view, task_vi
 from mock_server.web.control.state import ControlledState
 from mock_server.web.messages import Answer, Call
 
+#: Actions that have another name as well.
+SAME_AS = {"pause": "hold", "resume": "release"}
+
 
 class Control:
     """The handlers that change something, and the two that show what they change."""
@@ -56,9 +59,10 @@ class Control:
 
     async def steer(self, call: Call) -> Answer:
         """Change the course of one task."""
-        task_id, _, action = call.param("rest").rpartition("/")
+        task_id, _, word = call.param("rest").rpartition("/")
+        action = SAME_AS.get(word, word)
         if action not in MOVES:
-            told = f"a task can be told to {', '.join(MOVES)}, not to {action[:40]!r}"
+            told = f"the actions on a task are {', '.join((*MOVES, *SAME_AS))}, not {action[:40]!r}"
             raise GatewayError(Trouble.NOT_FOUND, told)
         tenant, task = await self._state.find(key_of(call), task_id)
         wanted = await parsed(call, SteerBody) if action == "fail" else SteerBody()
@@ -70,7 +74,7 @@ class Control:
         await parsed(call, NoBody)
         tenant, task, delivery = await self._state.delivery(key_of(call), call.param("delivery"))
         if delivery.occurred_at > tenant.clock.now():
-            raise GatewayError(Trouble.CONFLICT, f"callback {delivery.id} tells of something that is still to come")
+            raise GatewayError(Trouble.CONFLICT, f"callback {delivery.id} is about an event that is still to come")
         replayed = None
         if delivery.state is not DeliveryState.UNDER_WAY:
             replayed = await tenant.scheduler.replay(task, delivery.number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mock_server.core.errors import GatewayError, Trouble, UsageError
+from mock_server.core.renamed import with_new_keys
 from mock_server.platform.service import Service
 from mock_server.platform.tenant import Tenant
 from mock_server.web.control.bodies import key_of, query_of, shown
@@ -37,14 +38,15 @@ class Conformance:
         self._state = state
 
     async def show(self, call: Call) -> Answer:
-        """Each property: wrong, held, or not exercised."""
-        from mock_server.conformance.properties import PROFILES, thresholds
+        """Each property: violated, satisfied, or not exercised."""
+        from mock_server.conformance.properties import STRICTNESS, thresholds
         from mock_server.conformance.report import as_json
 
-        query, key = query_of(call, "profile"), key_of(call, "profile")
+        query, key = query_of(call, "strictness", "profile"), key_of(call, "strictness", "profile")
+        query = with_new_keys(query, {"profile": "strictness"}, "GET /_mock/conformance?")
         try:
-            limits = thresholds(query.get("profile", "default"))
+            limits = thresholds(query.get("strictness", "default"))
         except UsageError:
-            told = f"profile is one of {', '.join(PROFILES)}, not {query['profile'][:40]!r}"
+            told = f"strictness is one of {', '.join(STRICTNESS)}, not {query['strictness'][:40]!r}"
             raise GatewayError(Trouble.MALFORMED, told) from None
         return shown(as_json(await verdicts_of(self._state.service, self._state.known(key), limits)))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mock_server.contract.judge import wrapped_body
-from mock_server.core.errors import GatewayError, ScenarioRefused, TaskRejected, Trouble
+from mock_server.core.errors import GatewayError, ScenarioRejection, TaskRejected, Trouble
 from mock_server.core.images import Limits
 from mock_server.core.moments import moment
 from mock_server.scenarios.matching import MatchResult
@@ -56,7 +56,7 @@ class CreateTask:
             task = await service.submit(tenant, endpoint.model, body, _no_fetch, self._address(call), at, choice)
         except TaskRejected as rejected:
             raise GatewayError(Trouble.MALFORMED, rejected.message) from None
-        except ScenarioRefused as refused_by:
+        except ScenarioRejection as refused_by:
             return code_answer(endpoint, refused_by.code, refused_by.message)
         return shown(await task_view(self._state, tenant, task))
 

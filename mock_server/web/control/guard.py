@@ -1,10 +1,10 @@
-"""Who may use the control API: local programs, not web pages; beyond loopback, whoever has the token."""
+"""Who may use the control API: local programs, not web pages; beyond loopback, programs that have the token."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection
-from urllib.parse import urlsplit
+from collections.abc import Callable, Collection
+from urllib.parse import SplitResult, urlsplit
 
 from mock_server.core.errors import GatewayError, Trouble
 from mock_server.core.outgoing import literal_address
@@ -36,11 +36,20 @@ _FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host")
 
 
 class Guard:
-    """Checks calls below ``/_mock/``. ``hosts`` are names this server goes by beside loopback ones; ``exposed`` is a
-    server that others than this machine are meant to reach, under whatever name.
+    """Checks calls below ``/_mock/``. ``hosts`` are names this server goes by beside loopback ones, and ``means_us``
+    tells which URLs mean it besides; ``exposed`` is a server that others than this machine are meant to reach, under
+    whatever name.
     """
 
-    def __init__(self, token: str | None, hosts: Collection[str], *, exposed: bool) -> None:
+    def __init__(
+        self,
+        token: str | None,
+        hosts: Collection[str],
+        means_us: Callable[[SplitResult], object] = lambda parts: None,
+        *,
+        exposed: bool,
+    ) -> None:
+        self._means_us = means_us
         self._token = token
         self._hosts = {host.lower() for host in hosts}
         self._exposed = exposed
@@ -76,9 +85,11 @@ class Guard:
     def _check_host(self, call: Call) -> None:
         written = (call.header(b"host") or b"").decode("latin-1")
         try:
-            host = urlsplit(f"//{written}").hostname or ""
+            parts = urlsplit(f"{call.scope['scheme']}://{written}")
+            host = parts.hostname or ""
+            ours = is_loopback(host) or host in self._hosts or self._means_us(parts)
         except ValueError:
-            host = ""
-        if not is_loopback(host) and host not in self._hosts:
+            ours = False
+        if not ours:
             message = f"the control API answers to loopback names only, and this call says Host: {written[:100]}"
             raise GatewayError(Trouble.FORBIDDEN, message)

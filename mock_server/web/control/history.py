@@ -23,12 +23,12 @@ FORMAT = 1
 #: What decides how a server behaves, and is no secret.
 KEPT_SETTINGS = (
     "seed",
-    "profile",
+    "timing",
     "image_fetch",
     "balance",
     "max_running",
     "max_body",
-    "max_hold",
+    "max_wait",
     "callback_allow",
     "public_url",
     "trust_proxy",

@@ -25,7 +25,7 @@ MAX_TIMEOUT = 300.0
 
 
 class Receiver:
-    """Takes in messages from whoever sends them; shows them to whoever may use the control API."""
+    """Accepts messages from any sender; shows them to clients that may use the control API."""
 
     def __init__(self, state: ControlledState, guard: Guard) -> None:
         self._state = state
@@ -41,7 +41,7 @@ class Receiver:
         body = as_json(content)
         tenant = self._tenant(call, body)
         if tenant is None and call.header(MARK.encode()) == self._state.courier.mark.encode():
-            raise GatewayError(Trouble.GONE, "this callback tells of a task that was forgotten at a reset")
+            raise GatewayError(Trouble.GONE, "this callback is about a task that a reset removed")
         asked = call.scope["query_string"].decode("latin-1")
         inbox = self._state.inboxes.open(name)
         owner = tenant.key if tenant is not None else None

@@ -109,7 +109,7 @@ async def task_view(state: ControlledState, tenant: Tenant, task: Task) -> dict[
         "model": task.model,
         "status": snapshot.status,
         "progress": snapshot.progress,
-        "held": task.timeline.held,
+        "paused": task.timeline.held,
         "scenario": task.scenario.name if task.scenario is not None else None,
         "created_at": task.created_at,
         "cost": task.cost,

@@ -6,9 +6,9 @@ from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mock_server.contract.messages import nearest
 from mock_server.core.errors import GatewayError, ScenarioMistake, Trouble
 from mock_server.core.redaction import masked
+from mock_server.scenarios.aliases import hint
 from mock_server.scenarios.registry import ScenarioRegistry, library
 from mock_server.web.control.bodies import MAX_BODY, NoBody, key_of, parsed, query_of, shown
 from mock_server.web.control.state import ControlledState
@@ -112,17 +112,19 @@ class ScenarioEndpoints:
     async def one(self, call: Call) -> Answer:
         """One scenario by its name, of the library too."""
         name, key = call.param("name"), key_of(call)
-        found = self._registry.known(key).get(name)
+        known = self._registry.known(key)
+        found = known.get(self._registry.names.current(name, known))
         if found is None:
-            raise _unknown(name, list(self._registry.known(key)))
+            raise _unknown(name, list(known))
         return shown(scenario_view(found))
 
     async def remove(self, call: Call) -> Answer:
         """Take posted rules back: all of them, or the one that is named."""
         name, key = call.scope["path_params"].get("name"), key_of(call)
-        removed = self._state.remove_scenarios(key, name)
+        posted = [rule.name for scope in self._registry.scopes for rule in self._registry.posted(scope)]
+        current = self._registry.names.current(name, posted) if name is not None else None
+        removed = self._state.remove_scenarios(key, current)
         if name is not None and not removed:
-            posted = [rule.name for scope in self._registry.scopes for rule in self._registry.posted(scope)]
             raise _unknown(name, posted, "posted")
         return shown({"removed": removed})
 
@@ -168,5 +170,5 @@ class ScenarioEndpoints:
 
 
 def _unknown(name: str, known: list[str], kind: str = "known") -> GatewayError:
-    hint = nearest(name, known) if known and name not in known else ""
-    return GatewayError(Trouble.NOT_FOUND, f"no scenario {name[:100]!r} is {kind}{hint}")
+    near = hint(name, known) if known and name not in known else ""
+    return GatewayError(Trouble.NOT_FOUND, f"no scenario {name[:100]!r} is {kind}{near}")

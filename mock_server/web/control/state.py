@@ -79,7 +79,7 @@ class ControlledState:
         raise GatewayError(Trouble.NOT_FOUND, f"no callback {delivery_id[:100]!r}; GET /_mock/callbacks lists them")
 
     def post_scenarios(self, scenarios: Sequence[Scenario], key: str | None) -> None:
-        """Put rules before those there are; what bears the same name is counted anew. Raises ScenarioMistake."""
+        """Put rules before those there are; the counters of a replaced rule start again. Raises ScenarioMistake."""
         self.registry.post(scenarios, key)
         self.count_anew({scenario.name for scenario in scenarios}, key)
 

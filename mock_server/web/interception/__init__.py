@@ -1,1 +1,3 @@
-"""The intercepting proxy: CONNECT, TLS, and the checks of every call that comes through it."""
+"""The intercepting proxy: CONNECT, TLS, and the checks of every call that comes through it.
+May import: the rest of ``web`` and below.
+"""

@@ -35,7 +35,7 @@ class Patience:
 
 class Interceptor:
     """The proxy on one listening socket. ``own_url`` is where the server itself is; ``refused`` counts the targets that
-    were asked for and refused.
+    were asked for and refused, ``reached`` the connections that came, and ``untrusted`` the TLS handshakes that failed.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class Interceptor:
         self.own_url = own_url
         self.patience = patience or Patience()
         self.refused: dict[str, int] = {}
+        self.reached = 0
+        self.untrusted = 0
         self.context = context
         self.waiting: set[ProxyConnection] = set()
         self._listening = listening
@@ -105,7 +107,10 @@ class Interceptor:
                 ssl_handshake_timeout=self.patience.handshake,
                 ssl_shutdown_timeout=self.patience.goodbye,
             )
-        except (OSError, asyncio.CancelledError):  # no TLS, too slow, gone, or we end
+        except ssl.SSLError:
+            self.untrusted += 1
+            secured = None
+        except (OSError, asyncio.CancelledError):  # too slow, gone, or we end
             secured = None
         finally:
             self.waiting.discard(connection)
@@ -134,6 +139,7 @@ class ProxyConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait, unless too many do."""
         self._transport = transport
+        self._interceptor.reached += 1
         if len(self._interceptor.waiting) >= MAX_WAITING:
             self.abort()
             return

@@ -1,4 +1,7 @@
-"""HTTP on a connection of the proxy: uvicorn's protocol, with every head bounded and every request's host checked."""
+"""HTTP on a connection to a host that the server stands in for, through the proxy or in memory.
+
+It is uvicorn's protocol, with every head bounded and every request's host checked.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,17 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mock_server.core.interception.hosts import PORTS, SCHEMES, Authority, canonical, shown
+from mock_server.web.address import INTERCEPTED
 from mock_server.web.interception.connect import Farewell, Refusal, required_host
 from mock_server.web.messages import json_answer
 
 if TYPE_CHECKING:
-    from mock_server.web.interception.listener import Interceptor
+    from mock_server.web.interception.listener import Patience
 
 #: The largest head of a request in bytes, trailers and the extensions of chunks counted likewise; the most headers.
 MAX_HEAD = 65_536
@@ -29,9 +33,26 @@ _silent = logging.getLogger("kirin-mock.proxy")
 _silent.disabled = True
 
 
+class ServedHosts(Protocol):
+    """The hosts that calls may be for, how patient their server is, and where it is itself."""
+
+    @property
+    def own_url(self) -> str:
+        """The server's own URL."""
+
+    @property
+    def patience(self) -> Patience:
+        """How long a client may take."""
+
+    def require_served(self, asked: Authority) -> None:
+        """Raise Refusal for what is not served."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """What a client asked to be connected to, and the host that it then named in its handshake, if it named one."""
+    """What a client asked to be connected to, in memory or by CONNECT, and the host that it named in its handshake, if
+    it named one.
+    """
 
     asked: Authority
     sni: str | None = None
@@ -40,11 +61,11 @@ class Tunnel:
 class ProxiedHttp(HttpToolsProtocol):
     """Requests of one connection, inside of a ``tunnel`` or for URLs that they name in full."""
 
-    def __init__(self, interceptor: Interceptor, tunnel: Tunnel | None, **parts: Any) -> None:
+    def __init__(self, hosts: ServedHosts, tunnel: Tunnel | None, **parts: Any) -> None:
         super().__init__(**parts)
         self.logger = self.access_logger = _silent
         self.access_log = False
-        self._interceptor = interceptor
+        self._hosts = hosts
         self._tunnel = tunnel
         self._served = self.app
         self._head_timer: asyncio.TimerHandle | None = None
@@ -116,7 +137,7 @@ class ProxiedHttp(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         self._stop_timer()
-        self._head_timer = self.loop.call_later(self._interceptor.patience.head, self.transport.close)
+        self._head_timer = self.loop.call_later(self._hosts.patience.head, self.transport.close)
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:
@@ -135,34 +156,36 @@ class ProxiedHttp(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        Farewell(self.transport, self, refusal.raw(), self._interceptor.patience.goodbye)
+        Farewell(self.transport, self, refusal.raw(), self._hosts.patience.goodbye)
 
     def _admit(self) -> None:
         """Check whom a request is for, and make it one that the app's own port could have got. Raises Refusal."""
         if len(self.headers) > MAX_HEADERS:
             raise Refusal(431, f"a request has at most {MAX_HEADERS} headers")
         hosts = [value for name, value in self.headers if name == b"host"]
-        host = self._admit_plain(hosts) if self._tunnel is None else self._admit_tunnelled(self._tunnel, hosts)
+        asked = self._admit_plain(hosts) if self._tunnel is None else self._admit_tunnelled(self._tunnel, hosts)
         kept = [header for header in self.headers if header[0] not in _OURS]
-        self.headers[:] = [(b"host", host.encode()), *kept]  # the scope has this very list
+        self.headers[:] = [(b"host", asked.host.encode()), *kept]  # the scope has this very list
+        self.scope["state"][INTERCEPTED] = asked
 
-    def _admit_plain(self, hosts: list[bytes]) -> str:
+    def _admit_plain(self, hosts: list[bytes]) -> Authority:
         absolute = _ABSOLUTE.fullmatch(self.url)
+        if self.parser.get_method() == b"CONNECT":
+            raise Refusal(400, "CONNECT comes first on a connection, and on this one another request came before it")
         if absolute is None:
-            own = self._interceptor.own_url
+            own = self._hosts.own_url
             raise Refusal(400, f"this is a proxy, and requests to it name a whole URL; the server itself is {own}")
         scheme = absolute[1].decode().lower()
         required_host(hosts, PORTS[scheme], required=self._needs_host)  # which the URL overrules
         asked = _of_url(absolute, scheme)
-        self._interceptor.require_served(asked)
-        if asked.port != PORTS[scheme]:
-            raise Refusal(403, f"{scheme} is served at port {PORTS[scheme]} of {asked.host} only, not {asked.port}")
+        self._require_served(asked, scheme)
         self.scope["scheme"] = "https" if scheme == "https" else "http"
         self.url = _origin_form(absolute[3])
-        return asked.host
+        return asked
 
-    def _admit_tunnelled(self, tunnel: Tunnel, hosts: list[bytes]) -> str:
+    def _admit_tunnelled(self, tunnel: Tunnel, hosts: list[bytes]) -> Authority:
         asked = tunnel.asked
+        self._require_served(asked, self.scope["scheme"])
         if tunnel.sni is not None and canonical(tunnel.sni) != asked.host:
             raise _misdirected(f"TLS names {shown(tunnel.sni)}", asked)
         named = required_host(hosts, asked.port, required=self._needs_host)
@@ -174,7 +197,12 @@ class ProxiedHttp(HttpToolsProtocol):
             if scheme != SCHEMES[asked.port] or _of_url(absolute, scheme) != asked:
                 raise _misdirected("the request is for another URL", asked)
             self.url = _origin_form(absolute[3])
-        return asked.host
+        return asked
+
+    def _require_served(self, asked: Authority, scheme: str) -> None:
+        self._hosts.require_served(asked)
+        if asked.port != PORTS[scheme]:
+            raise Refusal(403, f"{scheme} is served at port {PORTS[scheme]} of {asked.host} only, not {asked.port}")
 
     @property
     def _needs_host(self) -> bool:

@@ -16,7 +16,7 @@ from tests.support.client_mutants.telling import TELLING, TELLING_ESCAPED
 from tests.support.client_mutants.trying import TRYING
 
 MUTANTS = {**SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **TELLING, **QUEUE}
-#: Bugs that ought to be noticed, and are not yet: no script brings them out, or no rule looks.
+#: Bugs that ought to be noticed, and are not yet: no case brings them out, or no rule looks.
 ESCAPED = {
     **SENDING_ESCAPED,
     **FOLLOWING_ESCAPED,

@@ -1,1 +1,3 @@
-"""Clients that do everything right, to start from and to test the harness with."""
+"""Correct clients: examples to start from, and a check that the harness blames no correct client.
+May import: ``verify.client.kit`` and below.
+"""

@@ -1,1 +1,3 @@
-"""The checks, one file for each kind. Each makes cases out of the contract."""
+"""The checks of a server, one file for each kind. Each makes test cases from the contract.
+May import: ``verify.server`` and below.
+"""

@@ -40,7 +40,7 @@ def _charged(endpoint: Endpoint, params: Json, end: str) -> Tried:
         before = _balance(target)
         task = task_of(target.submit(endpoint, params))
         if not task:
-            raise NotExercised("the body was refused")
+            raise NotExercised("the body was rejected")
         if end == "failed":
             target.control("POST", f"tasks/{task}/fail")
         elif end == "cancelled":

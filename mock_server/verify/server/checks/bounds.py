@@ -124,12 +124,12 @@ def _rule_bounds(endpoint: Endpoint) -> Iterator[Bound]:
 
 def _cases_of(endpoint: Endpoint, bodies: Bodies, start: _Starts, bound: Bound, shape: str) -> Iterator[Case]:
     covers = (f"bound {endpoint.model} {bound.name}",)
-    rests_on = f"{bound.name} ({endpoint.short}#{bound.path[0] if bound.path else bound.limit})"
+    spec = f"{bound.name} ({endpoint.short}#{bound.path[0] if bound.path else bound.limit})"
     for params in start.having(bound.path):
         within = _put(params, bound.path, bound.within)
         if not bodies.broken(within):
             yield Case(
-                f"{endpoint.short}/within/{bound.name}", "accepts up to each bound", endpoint.model, covers, rests_on,
+                f"{endpoint.short}/within/{bound.name}", "accepts up to each bound", endpoint.model, covers, spec,
                 1, bodies.cost(within), accepted(endpoint, _named_apart(within, bound, endpoint), shape),
             )  # fmt: skip
             break
@@ -139,7 +139,7 @@ def _cases_of(endpoint: Endpoint, bodies: Bodies, start: _Starts, bound: Bound, 
         if broken and {one.rule for one in broken} <= {"field"} | {rule.id for rule in endpoint.rules if rule.each}:
             mistake = min((one.mistake for one in broken), key=MISTAKE_ORDER.__getitem__)
             yield Case(
-                f"{endpoint.short}/past/{bound.name}", "refuses past each bound", endpoint.model, covers, rests_on, 1,
+                f"{endpoint.short}/past/{bound.name}", "refuses past each bound", endpoint.model, covers, spec, 1,
                 0.0, refused(endpoint, past, endpoint.errors.code_of(mistake), shape),
             )  # fmt: skip
             break

@@ -74,7 +74,7 @@ def cases(material: Material) -> Iterator[Case]:
         kinds: dict[str, tuple[str, Callable[[Endpoint, Json], Tried]]] = {
             "told": ("a callback is sent when the status changes, as the task then is", _told),
             "retried": ("anything but 2xx is tried again, with the same id and body", _retried),
-            "cancelled": ("a cancelled task is told as failed", _cancelled),
+            "cancelled": ("a cancelled task is reported as failed", _cancelled),
             "signed": ("v1,HMAC-SHA256 over id.timestamp.body", _signed),
         }
         for kind, (says, check) in kinds.items():
@@ -92,7 +92,7 @@ def _subscribed(
     with Receiver(answers) as receiver:
         made = target.submit(endpoint, {**params, "callback_url": receiver.url})
         if not task_of(made):
-            raise NotExercised(f"a body with callback_url is refused: {told(made)}")
+            raise NotExercised(f"a body with callback_url is rejected: {told(made)}")
         yield task_of(made), receiver
 
 
@@ -113,7 +113,7 @@ def _told(endpoint: Endpoint, params: Json) -> Tried:
             target.advance(100)
             poll = target.poll(task)
             if _statuses(receiver) != ["in_progress", "completed"]:
-                yield Problem(f"two callbacks tell of two changes, in order; there came {_statuses(receiver)}", poll)
+                yield Problem(f"two callbacks report two changes, in order; there came {_statuses(receiver)}", poll)
             elif receiver.messages[-1].json != poll.json:
                 yield Problem(f"the last callback differs from the poll: {receiver.messages[-1].json}", poll)
             kinds = {message.headers.get("content-type", "").partition(";")[0] for message in receiver.messages}
@@ -121,7 +121,7 @@ def _told(endpoint: Endpoint, params: Json) -> Tried:
                 yield Problem(f"callbacks are JSON by their Content-Type, not {sorted(kinds)}", poll)
             ids = [message.headers.get("webhook-id") for message in receiver.messages]
             if None in ids or len(set(ids)) != len(ids):
-                yield Problem(f"each piece of news has a webhook-id of its own, not {ids}", poll)
+                yield Problem(f"each event has a webhook-id of its own, not {ids}", poll)
 
     return tried
 
@@ -137,14 +137,15 @@ def _retried(endpoint: Endpoint, params: Json) -> Tried:
             if len(again) < 3 or len({message.headers.get("webhook-id") for message in again}) != 1:
                 ids = [message.headers.get("webhook-id") for message in receiver.messages]
                 yield Problem(
-                    f"a refused callback is tried again after 1 and 5 s with the same id; there came {ids}", poll
+                    f"a failed callback is tried again after 1 and 5 s with the same id; there came {ids}",
+                    poll,
                 )
             elif len({message.content for message in again}) != 1:
                 yield Problem("a callback that is tried again has another body", poll)
             target.advance(100)
             if _statuses(receiver)[-1:] != ["completed"] or len(receiver.messages) != 4:
                 said = _statuses(receiver)
-                yield Problem(f"after two refusals the end is told once, last; there came {said}", poll)
+                yield Problem(f"after two failed attempts the end is sent once, last; there came {said}", poll)
 
     return tried
 
@@ -158,7 +159,7 @@ def _cancelled(endpoint: Endpoint, params: Json) -> Tried:
             poll = target.poll(task)
             if _statuses(receiver) != ["in_progress", "failed"] or receiver.messages[-1].json != poll.json:
                 said = [message.json for message in receiver.messages]
-                yield Problem(f"a cancelled task is told as failed, as the poll shows it; there came {said}", poll)
+                yield Problem(f"a cancelled task is reported as failed, as the poll shows it; there came {said}", poll)
 
     return tried
 

@@ -50,7 +50,7 @@ def accepted(endpoint: Endpoint, params: Json, shape: str = DOCUMENTED) -> Tried
     def tried(target: Target) -> Iterator[Problem]:
         exchange = target.submit(endpoint, params, shape)
         if not task_of(exchange):
-            yield Problem(f"a body that the document allows is refused: {told(exchange)}", exchange)
+            yield Problem(f"a body that the document allows is rejected: {told(exchange)}", exchange)
 
     return tried
 

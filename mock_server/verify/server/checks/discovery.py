@@ -109,7 +109,7 @@ def _page(endpoint: Endpoint) -> Tried:
         if page.status != 200 or not page.headers.get("content-type", "").startswith("text/markdown"):
             yield Problem(f"there is no page in Markdown: {told(page)}", page)
         elif missing := [one.name for one in endpoint.parameters if f"`{one.name}`" not in content]:
-            yield Problem(f"the page does not tell of {', '.join(missing)}", page)
+            yield Problem(f"the page does not describe {', '.join(missing)}", page)
         search = target.call("GET", f"{SKILL}/search?q={quote(endpoint.model)}&output=video&limit=5")
         hits = search.json.get("hits") if search.status == 200 and isinstance(search.json, dict) else None
         if not isinstance(hits, list) or endpoint.model not in [hit.get("name") for hit in hits]:

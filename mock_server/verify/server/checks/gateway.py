@@ -92,7 +92,7 @@ def _other_user(endpoint: Endpoint, params: dict[str, object]) -> Tried:
             raise NotExercised("no second key is known; give one with --other-key")
         task = task_of(target.submit(endpoint, params))
         if not task:
-            raise NotExercised("the body was refused")
+            raise NotExercised("the body was rejected")
         other = target.other_key
         yield from gateway_problems(target.poll(task, key=other), 404, 40401)
         mine = target.poll(task)
@@ -107,7 +107,7 @@ def _unique(endpoint: Endpoint, params: dict[str, object]) -> Tried:
         named = {**params, "external_task_id": target.fresh_name()}
         first = target.submit(endpoint, named)
         if not task_of(first):
-            yield Problem(f"a body with external_task_id is refused: {told(first)}", first)
+            yield Problem(f"a body with external_task_id is rejected: {told(first)}", first)
             return
         yield from gateway_problems(target.submit(endpoint, named), 409, 40901)
         yield from detail_problems(target.submit(endpoint, named, "queue"), 409)

@@ -57,7 +57,7 @@ def _submitted(target: Target, endpoint: Endpoint, params: Json, shape: str) -> 
     exchange = target.submit(endpoint, params, shape)
     task = task_of(exchange)
     if not task:
-        raise NotExercised(f"the body was refused: {told(exchange)}")
+        raise NotExercised(f"the body was rejected: {told(exchange)}")
     return task, exchange
 
 
@@ -75,7 +75,7 @@ def _completes(endpoint: Endpoint, params: Json, shape: str) -> Tried:
                 return
         if not target.controlled:
             raise NotExercised(f"a task did not end within {target.patience:g} s")
-        yield Problem("the task did not end within the time of the fast profile", poll)
+        yield Problem("the task did not end within the time of --timing fast", poll)
 
     return tried
 
@@ -208,7 +208,7 @@ def _metadata(endpoint: Endpoint, params: Json) -> Tried:
         body = {"model": endpoint.model, "metadata": sent, "input": [{"params": params}]}
         made = target.call("POST", "/model/v1/generation", body)
         if not task_of(made):
-            yield Problem(f"a body in the {WRAPPED} shape with metadata is refused: {told(made)}", made)
+            yield Problem(f"a body in the {WRAPPED} shape with metadata is rejected: {told(made)}", made)
             return
         for exchange in (made, target.poll(task_of(made))):
             metadata = body_of(exchange).get("metadata")

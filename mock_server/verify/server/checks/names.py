@@ -55,7 +55,7 @@ def cases(material: Material) -> Iterator[Case]:
             for number, name in enumerate(ODD_IDS):
                 yield Case(
                     f"{endpoint.short}/ids/{shape}/external {number}", IDS, model, (f"external ids {model} {shape}",),
-                    f"an external id works as an id, whatever characters it has ({endpoint.short}#external_task_id, "
+                    f"an external id works as an id, with any characters ({endpoint.short}#external_task_id, "
                     "wire#1)", 6, cost, _external_id(endpoint, params, shape, name),
                 )  # fmt: skip
 
@@ -92,7 +92,7 @@ def _either_id(endpoint: Endpoint, params: Json, shape: str) -> Tried:
         made = target.submit(endpoint, params, shape)
         first = task_of(made)
         if not first:
-            raise NotExercised(f"the body was refused: {told(made)}")
+            raise NotExercised(f"the body was rejected: {told(made)}")
         other = target.poll(first) if shape == QUEUE else target.queue(endpoint, first, "status")
         if other.status != 200:
             yield Problem(f"the other protocol does not find {first!r}: {told(other)}", other)
@@ -110,7 +110,7 @@ def _external_id(endpoint: Endpoint, params: Json, shape: str, name: str) -> Tri
         made = target.submit(endpoint, {**params, "external_task_id": own}, shape)
         first = task_of(made)
         if not first:
-            yield Problem(f"the external_task_id {own!r} is refused: {told(made)}", made)
+            yield Problem(f"the external_task_id {own!r} is rejected: {told(made)}", made)
             return
         task_id = first if shape == DOCUMENTED else _task_id(target.poll(first))
         request_id = first if shape == QUEUE else _request_id(target.queue(endpoint, first, "status"))

@@ -34,11 +34,11 @@ class Request:
 
 
 def requested(target: Target, endpoint: Endpoint, params: Json, **how: Any) -> Request:
-    """A new request. Raises NotExercised when the body is refused."""
+    """A new request. Raises NotExercised when the body is rejected."""
     made = target.submit(endpoint, params, QUEUE, **how)
     task = task_of(made)
     if not task:
-        raise NotExercised(f"the body was refused: {told(made)}")
+        raise NotExercised(f"the body was rejected: {told(made)}")
     target.queue_form = target.queue_form or form_of(body_of(made)).name
     return Request(endpoint, params, task, FORMS[target.queue_form], made)
 

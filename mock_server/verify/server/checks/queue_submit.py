@@ -79,7 +79,7 @@ def _by_another_name(endpoint: Endpoint, params: Json) -> Tried:
             raise NotExercised("the target has no other name that is known here")
         made = target.call("POST", f"{base_url}/model/v1/queue/{endpoint.model}", params)
         if not task_of(made):
-            raise NotExercised(f"the body was refused by another name: {told(made)}")
+            raise NotExercised(f"the body was rejected by another name: {told(made)}")
         target.queue_form = target.queue_form or form_of(body_of(made)).name
         request = Request(endpoint, params, task_of(made), FORMS[target.queue_form], made)
         yield from submit_problems(target, request, base_url)
@@ -93,7 +93,7 @@ def _with_callback(endpoint: Endpoint, params: Json) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         made = target.submit(endpoint, {**params, "callback_url": "http://127.0.0.1:9/hook"}, "queue")
         if not task_of(made):
-            yield Problem(f"a body with callback_url is refused on the queue: {told(made)}", made)
+            yield Problem(f"a body with callback_url is rejected on the queue: {told(made)}", made)
             return
         target.queue(endpoint, task_of(made), "cancel")
 

@@ -1,1 +1,3 @@
-"""The ready adapter for clients in Node: ``python -m kirin_mock.adapters.node [CLIENT.mjs]``."""
+"""The ready adapter for clients in Node.js: ``python -m kirin_mock.adapters.node [CLIENT.mjs]``.
+May import: the standard library only.
+"""

@@ -1,4 +1,4 @@
-"""Scripts: what a user wants, and all that happens on the way; drawn with Hypothesis, and shrunk by it."""
+"""Cases for a client: what a user wants, and all that happens on the way; drawn with Hypothesis, and shrunk by it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ClientCase:
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ClientCase:
-        """The script that a plain value is. Raises TypeError or KeyError for what is none."""
+        """The case that a plain value is. Raises TypeError or KeyError for what is none."""
         return cls(**{**value, "intent": Intent(**value["intent"])})
 
     def told(self) -> list[str]:
@@ -80,7 +80,7 @@ class ClientCase:
             lines.append(f"elsewhere somebody else cancels the task after {self.cancelled_elsewhere_after:g} s")
         if self.cancel_after is not None:
             lines.append(f"cancel    the user cancels after {self.cancel_after:g} s")
-        return [*lines, f"to come   {self.expected}{f' with {self.code}' if self.code is not None else ''}"]
+        return [*lines, f"expected  {self.expected}{f' with {self.code}' if self.code is not None else ''}"]
 
 
 def _short(value: Any) -> Any:
@@ -273,8 +273,8 @@ _DEADLINES = _one_of(*SHORT_DEADLINES)
 
 
 @st.composite
-def scripts(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> ClientCase:
-    """Any script. Call ``prepare`` before."""
+def cases(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> ClientCase:
+    """Any case. Call ``prepare`` before."""
     model = draw(_MODELS[0])
     end = draw(_ENDS)
     faults = [{**draw(_SUBMIT_FAULTS), "on": "submit", "skip": place, "times": 1} for place in range(draw(_UP_TO_TWO))]
@@ -321,6 +321,7 @@ def _on_polls(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 def _scenario(task: Mapping[str, Any], faults: Sequence[Any]) -> dict[str, Any]:
+    # The name stays as it is: it decides what the chances of faults draw.
     return {"name": "script", "match": {}, "task": dict(task), "faults": list(faults)}
 
 
