@@ -125,6 +125,7 @@ def close(found, expected):
 
 @pytest.mark.parametrize("whole", LENGTHS)
 @pytest.mark.parametrize("name", CAMERAS)
+@pytest.mark.deep
 def test_the_camera_moves_as_it_was_told(name, whole, videos):
     axis, value = name.split()
     found = camera_move(*ends(videos(ROWS[f"camera {name}"], whole)))
@@ -271,6 +272,7 @@ def test_all_references_appear(name, whole, videos):
 
 
 @pytest.mark.parametrize("name", ["two shots", "three shots with sound", "six shots"])
+@pytest.mark.deep
 def test_shots_change_to_the_frame(name, videos):
     row = ROWS[name]
     frames = decoded(videos(row)).frames

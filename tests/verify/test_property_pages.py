@@ -115,6 +115,7 @@ def test_the_wrong_client_of_a_page_is_caught(property_id):
 
 
 @pytest.mark.parametrize("property_id", PAGES_TO_RUN)
+@pytest.mark.deep
 def test_the_right_client_of_a_page_does_well_where_the_wrong_one_was_caught(property_id):
     with _harness(_client(property_id, "Right")) as harness:
         verdict = harness.run(_catching(property_id))[1]
@@ -122,6 +123,7 @@ def test_the_right_client_of_a_page_does_well_where_the_wrong_one_was_caught(pro
 
 
 @pytest.mark.parametrize("property_id", PAGES_TO_RUN)
+@pytest.mark.deep
 def test_nothing_is_held_against_the_right_client_of_a_page(property_id):
     with _harness(_client(property_id, "Right")) as harness:
         report = harness.verify(FEWER, shrink=False)

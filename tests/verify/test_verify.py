@@ -189,6 +189,7 @@ def test_a_server_that_cannot_be_steered_has_checks_not_exercised(capsys):
     assert "nothing was exercised" in told
 
 
+@pytest.mark.deep
 def test_the_same_seed_makes_the_same_calls():
     """To the byte; callbacks apart, whose receivers have ports of their own."""
     seen = []
@@ -239,6 +240,7 @@ suite.discover = lambda: kept
 
 
 @pytest.mark.parametrize("plugin", [pytest.param(ONE_MODEL, id="one model"), pytest.param("", marks=pytest.mark.deep)])
+@pytest.mark.deep
 def test_the_checks_are_a_pytest_suite_too(tmp_path, plugin, monkeypatch):
     """Against a server that is broken and one that is not."""
     (tmp_path / "chosen_models.py").write_text(plugin)

@@ -127,6 +127,7 @@ def test_the_same_seed_gives_the_same_cases_to_every_client():
     assert [ClientCase.of_json(value).as_json() for value in drawn[Light]] == drawn[Light]
 
 
+@pytest.mark.deep
 def test_the_naive_client_of_the_documentation_gets_the_report_that_is_shown(capsys, tmp_path, monkeypatch):
     code, report = re.findall(r"```\w+\n(.*?)\n```", (ROOT / "docs" / "naive-client.md").read_text("utf-8"), re.DOTALL)
     example = ROOT / "docs" / "examples"
@@ -201,6 +202,7 @@ RIGHT_WAYS_ON_THE_QUEUE = {
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("way", RIGHT_WAYS_ON_THE_QUEUE)
+@pytest.mark.deep
 def test_no_right_way_of_doing_it_on_the_queue_is_held_against_a_client(way, seed):
     client = type("Right", (LightQueued,), RIGHT_WAYS_ON_THE_QUEUE[way])
     report = Harness(InProcess(client), Thresholds(), seed).verify(300, shrink=False)

@@ -67,6 +67,7 @@ def test_a_python_adapter_is_clean_as_a_program_as_well(client):
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="NOT RUN: no node in PATH, so no client in Node is tried")
 @pytest.mark.parametrize("protocol", ["generation", "queue"])
+@pytest.mark.deep
 def test_a_client_in_node_is_clean(protocol):
     report = verified(NODE if protocol == "generation" else [*NODE, "--queue"], 300)
     assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
