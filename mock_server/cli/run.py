@@ -98,7 +98,7 @@ class Signals:
     def __exit__(self, *_: object) -> None:
         """Until now; what came before stays as it was."""
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal itself gave
 
     def hand_to(self, command: subprocess.Popen[bytes]) -> None:
         """Hand what comes, and what came while it was started, to a command."""
@@ -147,7 +147,7 @@ def _ran(command: Sequence[str], environment: Mapping[str, str], signals: Signal
     """The exit code of a command, as a shell would have it. Raises NotStarted."""
     # A group of its own gets all signals at once; at a terminal it could not read from it.
     group = {} if signals.of_terminal or not hasattr(os, "killpg") else {"process_group": 0}
-    try:
+    try:  # typeshed knows no keywords from a mapping
         # What was handed to us is the command's: <(...) of a shell, say. Python's own descriptors are not inherited.
         started = subprocess.Popen(command, env=environment, close_fds=False, **group)  # type: ignore[call-overload]
     except FileNotFoundError:

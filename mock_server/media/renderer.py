@@ -1,4 +1,4 @@
-"""The studio: has each clip rendered once, in processes of its own, at most one a core, and keeps the files."""
+"""The renderer: has each clip rendered once, in processes of its own, at most one a core, and keeps the files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that renders clips, one after another: ``python -m mock_server.media.worker``, as the studio starts it.
+"""A process that renders clips, one after another: ``python -m mock_server.media.worker``, as the renderer starts it.
 
 What a picture may do to a decoder, it does here: the server goes on. It has less of the processor than anybody else.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle  # noqa: S403 - only the studio speaks to it
+import pickle  # noqa: S403 - only the renderer speaks to it
 import sys
 from pathlib import Path
 from select import select
@@ -61,7 +61,7 @@ def _done(job: bytes) -> bytes:
         clip, contents, name = pickle.loads(job)  # noqa: S301 - as above
         path = Path(name)
         (thumbnail if path.suffix == ".jpg" else render)(clip, contents, path)
-    except Exception as error:  # noqa: BLE001 - the studio decides
+    except Exception as error:  # noqa: BLE001 - the renderer decides
         return f"{type(error).__name__}: {error}".replace("\n", " ").encode("utf-8", "replace") + b"\n"
     return b"\n"
 

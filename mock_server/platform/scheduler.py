@@ -159,7 +159,7 @@ class Scheduler:
         now = self._clock.now()
         try:
             return await self._courier.carry(task, delivery, body, now)
-        except Exception as error:  # noqa: BLE001 - news must not stand in the way of those after them
+        except Exception as error:  # noqa: BLE001 - one event must not hold up the events after it
             logger.exception("callback of task %s: %s", delivery.task_id, type(error).__name__)
             return Outcome(Attempt(now, None, f"kirin-mock failed: {type(error).__name__}", 0.0))
 

@@ -97,7 +97,7 @@ class Service:
         self._tenant_of: dict[str, Tenant] = {}
         #: The calls that belong to no tenant.
         self.unauthenticated = Journal(parts.journal_size)
-        #: Counts the calls of all tenants, and the deeds.
+        #: Counts the calls of all tenants, and the control actions.
         self.order = 0
         #: What was done to the tenants from outside of them, the latest of it.
         self.control_actions: deque[ControlAction] = deque()

@@ -1,4 +1,4 @@
-"""The desk every call passes: routes by method, answers what is raised, and sees that each answer is complete.
+"""The pipeline that every call passes: routes by method, answers what is raised, and sees that each answer is complete.
 
 Complete means an ``X-Request-Id``, the CORS headers of a local web page, a line in the journal and one in the log.
 """
@@ -195,7 +195,7 @@ class EndpointApp:
 
 
 def _ready(call: Call, answer: Answer) -> None:
-    """Make an answer ready to be sent; whoever advances the clock waits for what is decided, not for what is sent."""
+    """Make an answer ready to be sent; a caller that advances the clock waits for what is decided, not for what is sent."""
     if call.method == "HEAD":
         answer.body = b""
     if call.sleeper is not None and not answer.drips:

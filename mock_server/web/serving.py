@@ -49,7 +49,7 @@ def listening_url(listening: socket.socket) -> str:
 
 
 def url_of(settings: Settings, listening: socket.socket) -> str:
-    """How the server is called: by ``--public-url`` where there is one, whoever can reach that."""
+    """How the server is called: by ``--public-url`` where there is one, whether it can be reached from here or not."""
     return settings.public_url or listening_url(listening)
 
 
