@@ -195,7 +195,7 @@ class EndpointApp:
 
 
 def _ready(call: Call, answer: Answer) -> None:
-    """Make an answer ready to be sent; a caller that advances the clock waits for what is decided, not for what is sent."""
+    """Make an answer ready to be sent; to advance the clock waits for what is decided, not for what is sent."""
     if call.method == "HEAD":
         answer.body = b""
     if call.sleeper is not None and not answer.drips:
