@@ -14,7 +14,8 @@ import yaml
 from mock_server import MockServer
 from mock_server.core.resources import resource
 from tests.support import clients
-from tests.support.clients import Api, Careful, Report
+from tests.support.careful_client import Careful
+from tests.support.clients import Api, Report
 from tests.support.receiver import Receiver
 
 LOST = {"videos": 0, "spent": "0.14", "ended": ["completed"]}  # paid for, and nobody sees it

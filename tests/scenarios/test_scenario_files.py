@@ -22,38 +22,14 @@ from mock_server.core.clock import pause
 from mock_server.core.errors import UsageError
 from mock_server.core.resources import resource
 from tests.support.driving import BODIES, SUBMIT
+from tests.support.scenario_users import DEADLINE, FileUser
 
 ROOT = resource("contracts").parent
-DEADLINE, APPLE = 20, BODIES[0]
+APPLE = BODIES[0]
 
 
 def _rules(*names, match="{}"):
     return "scenarios:\n" + "".join(f"- name: {name}\n  match: {match}\n  task: {{after: 1}}\n" for name in names)
-
-
-class _User(httpx.Client):
-    """A client of a server that reads scenario files."""
-
-    def __init__(self, server):
-        super().__init__(base_url=server.url, headers={"Authorization": "Bearer k"}, trust_env=False, timeout=30)
-
-    def files(self):
-        return self.get("/_mock/scenarios").json()["files"]
-
-    def names(self):
-        return [rule["name"] for rule in self.get("/_mock/scenarios").json()["rules"]]
-
-    def until(self, condition):
-        """Ask again and again until something is so."""
-        deadline = time.monotonic() + DEADLINE
-        while not condition():
-            assert time.monotonic() < deadline, self.get("/_mock/scenarios").json()["files"]
-
-    def chosen(self, body=APPLE):
-        return self.explain(self.post(SUBMIT, json=body))["scenario"]
-
-    def explain(self, answer):
-        return self.get("/_mock/scenarios/explain", params={"task": answer.json()["id"]}).json()
 
 
 @pytest.fixture
@@ -61,7 +37,7 @@ def reading():
     """Makes a client of a server that reads a file or a folder."""
     with ExitStack() as stack:
         enter = stack.enter_context
-        yield lambda path: enter(_User(enter(MockServer(speed="manual", scenarios=str(path)))))
+        yield lambda path: enter(FileUser(enter(MockServer(speed="manual", scenarios=str(path)))))
 
 
 FILES = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 
-import httpx
 import pytest
 
 from mock_server import MockServer
 from tests.support.driving import SUBMIT, URL_IMAGE
+from tests.support.scenario_users import RuleUser
 
 PNG, JPG = "https://pictures.example.com/cat.png", "https://pictures.example.com/dog.jpg"
 PROTOCOLS = ["generation", "wrapper", "queue"]
@@ -42,46 +42,9 @@ def _rule(name, match=None, **task):
     return said if match is None else {**said, "match": match}
 
 
-class _User(httpx.Client):
-    """A client with a key of its own, or without one."""
-
-    def __init__(self, server, key=None):
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        super().__init__(base_url=server.url, headers=headers, trust_env=False, timeout=30)
-
-    def add(self, *rules):
-        answer = self.post("/_mock/scenarios", json={"scenarios": rules})
-        assert answer.status_code == 200, answer.text
-
-    def submit(self, made=None, words=None, protocol="generation"):
-        model, params = made or _t2v()
-        headers = {} if words is None else {"X-Mock-Scenario": words}
-        if protocol == "queue":
-            return self.post(f"/model/v1/queue/{model}", json=params, headers=headers)
-        if protocol == "wrapper":
-            return self.post(SUBMIT, json={"model": model, "input": [{"params": params}]}, headers=headers)
-        body = {"data": params} if model == "kirin_v1_5_i2v" else params
-        return self.post(SUBMIT, json={"model": model, **body}, headers=headers)
-
-    def explained(self, *args, **kwargs):
-        answer = self.submit(*args, **kwargs)
-        assert answer.status_code == 200, answer.text
-        task = answer.json()
-        return self.get("/_mock/scenarios/explain", params={"task": task.get("id") or task["request_id"]}).json()
-
-    def chosen(self, *args, **kwargs):
-        return self.explained(*args, **kwargs)["scenario"]
-
-    def rules(self):
-        return self.get("/_mock/scenarios").json()["rules"]
-
-    def names(self):
-        return [rule["name"] for rule in self.rules()]
-
-
 @pytest.fixture
 def user(manual_server, fresh_key):
-    with _User(manual_server, fresh_key()) as made:
+    with RuleUser(manual_server, fresh_key()) as made:
         yield made
 
 
@@ -89,7 +52,7 @@ def user(manual_server, fresh_key):
 def users():
     """Makes clients of one server that nobody else uses: by key, or without one."""
     with MockServer(speed="manual") as server, ExitStack() as stack:
-        yield lambda key=None: stack.enter_context(_User(server, key))
+        yield lambda key=None: stack.enter_context(RuleUser(server, key))
 
 
 ZOOM, PAN = (_v15(mode="pro", camera_control={"type": "simple", "config": {way: 3}}) for way in ("zoom", "pan"))
@@ -178,7 +141,7 @@ def test_header_marker_rules_of_the_key_rules_for_all_and_files_come_in_this_ord
     file.write_text("scenarios:\n" + "".join(f"- {{name: file{n}, match: {{}}, task: {{after: 1}}}}\n" for n in (1, 2)))
     with (
         MockServer(speed="manual", scenarios=str(file)) as server,
-        _User(server) as anyone, _User(server, "k-1") as user, _User(server, "k-2") as other,
+        RuleUser(server) as anyone, RuleUser(server, "k-1") as user, RuleUser(server, "k-2") as other,
     ):  # fmt: skip
         user.add(_rule("mine1", {}))
         anyone.add(_rule("all1", {}), _rule("all2", {}))

@@ -8,83 +8,15 @@ import httpx
 import pytest
 
 from mock_server import MockServer
-from tests.support.driving import BODIES, SUBMIT
+from tests.support.scenario_users import MASTER, MULTI, PARAMS, T2V, V3, V15, TaskUser, queue_state
 
-PARAMS = {body["model"]: body.get("data") or {k: v for k, v in body.items() if k != "model"} for body in BODIES}
-T2V, V15, MULTI, V3, MASTER = PARAMS
 #: A moment, as a binary fraction of a second, so that sums of times are exact.
 STEP = 2**-10
 
 
-class _User(httpx.Client):
-    """A client with a key of its own."""
-
-    def __init__(self, server, key):
-        super().__init__(base_url=server.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=60)
-        self.inbox = f"{server.url}/_mock/inbox/{key}"
-
-    def add(self, **rule):
-        answer = self.post("/_mock/scenarios", json={"name": "it", "match": {}, **rule})
-        assert answer.status_code == 200, answer.text
-
-    def ask(self, model=T2V, protocol="generation", words=None, **params):
-        headers = {} if words is None else {"X-Mock-Scenario": words}
-        params = {**PARAMS[model], **params}
-        if protocol == "queue":
-            return self.post(f"/model/v1/queue/{model}", json=params, headers=headers)
-        body = {"data": params} if model == V15 else params
-        return self.post(SUBMIT, json={"model": model, **body}, headers=headers)
-
-    def submit(self, model=T2V, protocol="generation", words=None, **params):
-        answer = self.ask(model, protocol, words, **params)
-        assert answer.status_code == 200, answer.text
-        return answer.json().get("id") or answer.json()["request_id"]
-
-    def read(self, task):
-        return self.get(f"{SUBMIT}/task/{task}").json()
-
-    def queue(self, task, what="status"):
-        path = f"/model/v1/queue/{self.read(task)['model']}/requests/{task}/{what}"
-        answer = self.put(path) if what == "cancel" else self.get(path)
-        assert answer.status_code == (202 if what == "cancel" else 200), answer.text
-        return answer.json()
-
-    def state(self, task):
-        """The status that both protocols and the control API agree on, and the progress."""
-        read, shown = self.read(task), self.get(f"/_mock/tasks/{task}").json()
-        status, progress = queue_state(self.queue(task)), shown["progress"]
-        assert read["status"] == {"queued": "in_progress", "cancelled": "failed"}.get(status, status)
-        assert shown["status"] == status
-        assert read.get("progress", progress) == progress
-        assert ("progress" in read) == (read["status"] == "in_progress")
-        return status, progress
-
-    def advance(self, seconds):
-        assert self.post("/_mock/clock/advance", json={"seconds": seconds}).status_code == 200
-
-    def steer(self, task, how, **body):
-        assert self.post(f"/_mock/tasks/{task}/{how}", json=body or None).status_code == 200
-
-    def balance(self):
-        return Decimal(self.get("/api/v1/user/balance").json()["data"]["balance"])
-
-    def tasks(self):
-        return self.get("/_mock/tasks").json()["tasks"]
-
-    def events(self):
-        return [message["body"] for message in self.get(f"{self.inbox}/messages").json()["messages"]]
-
-
-def queue_state(told):
-    """What the queue says of a task, as one word."""
-    if told["status"] != "COMPLETED":
-        return {"IN_QUEUE": "queued", "IN_PROGRESS": "in_progress"}[told["status"]]
-    return {None: "completed", "CANCELED": "cancelled"}.get(told.get("error_type"), "failed")
-
-
 @pytest.fixture
 def user(manual_server, fresh_key):
-    with _User(manual_server, fresh_key()) as made:
+    with TaskUser(manual_server, fresh_key()) as made:
         yield made
 
 
@@ -253,7 +185,7 @@ def test_a_failure_without_a_moment_comes_within_the_running_time(user, model, p
 
 def _drawn(seed, count=300, **task):
     """How long tasks of all models are queued, and how long they run, by their plans."""
-    with MockServer(speed="manual", seed=seed) as server, _User(server, "k") as user:
+    with MockServer(speed="manual", seed=seed) as server, TaskUser(server, "k") as user:
         user.add(task=task)
         for place in range(count):
             user.submit(list(PARAMS)[place % 5], ["generation", "queue"][place % 2])
