@@ -256,7 +256,7 @@ def _made(values: Mapping[str, Any], named: Mapping[str, str]) -> Settings:
 def _first_error(invalid: ValidationError, named: Mapping[str, str]) -> str:
     error = invalid.errors(include_url=False)[0]
     name = str(error["loc"][0])
-    told = error["msg"].removeprefix("Value error, ")
-    told = told[0].lower() + told[1:]
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
     shown = "" if name in {"callback_secret", "admin_token", "api_key"} else f" (got {error['input']!r})"
-    return f"{named.get(name, flag(name))}: {told}{shown}"
+    return f"{named.get(name, flag(name))}: {message}{shown}"

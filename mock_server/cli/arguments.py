@@ -49,12 +49,12 @@ def add_settings(parser: argparse.ArgumentParser, **flags: tuple[str, ...]) -> N
         if not named:
             continue
         default = "" if field.default in (None, (), False) else f"; default {_shown(field.default)}"
-        told = f"{field.description} [{ENVIRONMENT_PREFIX}{name.upper()}{default}]".replace("%", "%%")
+        text = f"{field.description} [{ENVIRONMENT_PREFIX}{name.upper()}{default}]".replace("%", "%%")
         if field.annotation is bool:
-            parser.add_argument(*named, dest=name, action="store_const", const=True, help=told)
+            parser.add_argument(*named, dest=name, action="store_const", const=True, help=text)
             continue
         metavar, action = name.rpartition("_")[2].upper(), "append" if name in REPEATABLE else "store"
-        parser.add_argument(*named, dest=name, metavar=metavar, action=action, help=told)
+        parser.add_argument(*named, dest=name, metavar=metavar, action=action, help=text)
     for old, new in renamed.SETTINGS.items():
         add_old_flag(parser, flag(old), flag(new))
 

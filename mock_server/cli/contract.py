@@ -39,7 +39,7 @@ def publish(out: str, *, check: bool) -> int:
             if not (folder / name).is_file() or (folder / name).read_bytes() != content
         ]
         for name in stale:
-            print(f"{folder / name} is not up to date; write it anew with: kirin-mock contract", file=sys.stderr)
+            print(f"{folder / name} is not up to date; write it again with: kirin-mock contract", file=sys.stderr)
         return 1 if stale else 0
     try:
         folder.mkdir(parents=True, exist_ok=True)

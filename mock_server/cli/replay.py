@@ -73,8 +73,8 @@ def replay(file: str, keys: Sequence[str] = ()) -> int:
         if tenant["tenant"] not in known:
             raise UsageError(f"the key of tenant {tenant['tenant']} is not known; name it with --key")
     if not history.get("complete"):
-        told = "its first calls were forgotten (see --journal-size), or its scenario files changed meanwhile"
-        raise UsageError(f"{file} cannot be played again: {told}")
+        message = "its first calls were forgotten (see --journal-size), or its scenario files changed meanwhile"
+        raise UsageError(f"{file} cannot be played again: {message}")
     calls = [event for event in history["events"] if event["kind"] == "call"]
     found = asyncio.run(Replay(history, known).play())
     for difference in found[:MOST_SHOWN]:
@@ -197,7 +197,7 @@ class Replay:
         for tenant in self._history["tenants"]:
             await self._reach(tenant["tenant"], last)
             self._tenant(tenant["tenant"]).clock.rouse()
-        await asyncio.gather(*self._running, return_exceptions=True)  # an ended connection is told by raising
+        await asyncio.gather(*self._running, return_exceptions=True)  # an ended connection raises
 
 
 def _can_be_made(event: Any) -> bool:

@@ -35,11 +35,11 @@ def check(paths: Sequence[str], strict: bool) -> int:
             print(mistake, file=sys.stderr)
             mistakes += 1
             continue
-        told = list(warnings(scenarios, endpoints, list(gateway_codes())))
-        for line in told:
+        found = list(warnings(scenarios, endpoints, list(gateway_codes())))
+        for line in found:
             print(f"{path}: warning: {line}", file=sys.stderr)
-        warned += len(told)
-        print(f"{path}: {len(scenarios)} scenarios, {len(told)} warnings")
+        warned += len(found)
+        print(f"{path}: {len(scenarios)} scenarios, {len(found)} warnings")
     return 1 if mistakes or (strict and warned) else 0
 
 

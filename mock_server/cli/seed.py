@@ -134,8 +134,8 @@ def seed(url: str, count: int, number: int, days: float, key: str, admin_token: 
                 made[status] = made.get(status, 0) + 1
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise UsageError(f"{url[:200]} does not answer: {error}; start one with kirin-mock serve") from None
-    told = ", ".join(f"{amount} {status}" for status, amount in sorted(made.items()))
-    sys.stdout.write(f"{count} tasks in {url} for the key {key}: {told}\n")
+    counts = ", ".join(f"{amount} {status}" for status, amount in sorted(made.items()))
+    sys.stdout.write(f"{count} tasks in {url} for the key {key}: {counts}\n")
     return 0
 
 

@@ -61,7 +61,7 @@ def prepare(settings: Settings) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     if settings.log_format == "off":
         logging.getLogger("kirin-mock").setLevel(logging.ERROR)
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it tells of every connection it ends at the end
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it logs each connection that it closes at the end
     require_folder(settings.media_dir, "--media-dir")
     if settings.conformance is not None:
         require_folder(str(Path(settings.conformance).absolute().parent), "the folder of --conformance")

@@ -115,7 +115,7 @@ def spec(endpoint: Endpoint, base_url: str) -> dict[str, Any]:
         "parameters": _tree(schema["properties"], schema.get("required", ()), endpoint.example, ""),
         "agent_prompt": f"{endpoint.summary} Send the parameters {where}, then poll "
         f"{base_url}/model/v1/generation/task/TASK_ID until status is completed or failed."
-        + "".join(f"\n- {said}" for said in sentences(endpoint)),
+        + "".join(f"\n- {text}" for text in sentences(endpoint)),
     }
 
 
@@ -166,8 +166,8 @@ def model_contract(endpoint: Endpoint) -> dict[str, Any]:
         "examples": [{"name": endpoint.title, "input": dict(endpoint.example)}],
         "input_rules": list(_input_rules(endpoint)),
     }
-    said = orjson.dumps(contract, option=orjson.OPT_SORT_KEYS)
-    return {**contract, "revision": hashlib.blake2b(said, digest_size=6).hexdigest()}
+    text = orjson.dumps(contract, option=orjson.OPT_SORT_KEYS)
+    return {**contract, "revision": hashlib.blake2b(text, digest_size=6).hexdigest()}
 
 
 def sentences(endpoint: Endpoint) -> list[str]:
@@ -177,12 +177,12 @@ def sentences(endpoint: Endpoint) -> list[str]:
 
 def _input_rules(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     for rule in endpoint.rules:
-        for told in rule.told_as:
+        for rule_text in rule.input_rules:
             yield {
-                "kind": told.kind,
-                "fields": list(told.fields),
-                **({"when": dict(told.when)} if told.when is not None else {}),
-                **({"required": list(told.required)} if told.required else {}),
+                "kind": rule_text.kind,
+                "fields": list(rule_text.fields),
+                **({"when": dict(rule_text.when)} if rule_text.when is not None else {}),
+                **({"required": list(rule_text.required)} if rule_text.required else {}),
                 "notes": rule.message,
             }
     for asked in image_rules(endpoint):

@@ -84,10 +84,10 @@ def _cause(endpoint: Endpoint, code: str) -> str | None:
     table = endpoint.errors
     if code == table.unauthenticated:
         return "send no `Authorization: Bearer KEY`"
-    told = [_MISTAKES[mistake] for mistake, one in table.by_mistake.items() if one == code]
+    triggers = [_MISTAKES[mistake] for mistake, one in table.by_mistake.items() if one == code]
     if code == table.other:
-        told.append("break any other rule" if table.by_mistake else "break any rule")
-    return "; ".join(told) or None
+        triggers.append("break any other rule" if table.by_mistake else "break any rule")
+    return "; ".join(triggers) or None
 
 
 _INTRO = """# How to trigger each error
@@ -121,9 +121,9 @@ def page(endpoints: Mapping[str, Endpoint]) -> str:
 
 def trigger(row: ErrorTableRow) -> str:
     """How to trigger an error without a scenario, in words, or why that is not possible."""
-    told = [row.at_submit] if row.at_submit is not None else []
-    told += [f"later: {row.later}"] if row.later is not None else []
-    return "; ".join(told) or f"none: {row.reason}"
+    triggers = [row.at_submit] if row.at_submit is not None else []
+    triggers += [f"later: {row.later}"] if row.later is not None else []
+    return "; ".join(triggers) or f"none: {row.reason}"
 
 
 def _row(row: ErrorTableRow) -> str:

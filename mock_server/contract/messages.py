@@ -105,7 +105,9 @@ def _not_a_url(kind: Any, value: Any) -> str:
 
 _SENTENCES: dict[type, Callable[[Any, Any], str]] = {
     _Kinds.Type: _wrong_type,
-    _Kinds.Enum: lambda kind, value: f"must be one of {', '.join(map(shown, kind.options))}, not {_as_told(value)}",
+    _Kinds.Enum: lambda kind, value: (
+        f"must be one of {', '.join(map(shown, kind.options))}, not {_value_or_type(value)}"
+    ),
     _Kinds.Constant: lambda kind, value: f"must be {shown(kind.expected_value)}, not {shown(value)}",
     _Kinds.MaxLength: lambda kind, value: f"must be at most {kind.limit} characters, not {len(value)}",
     _Kinds.MinLength: _too_short,
@@ -118,7 +120,7 @@ _SENTENCES: dict[type, Callable[[Any, Any], str]] = {
 }
 
 
-def _as_told(value: Any) -> str:
+def _value_or_type(value: Any) -> str:
     """A value where a string was wanted: another kind of value is named as such."""
     return shown(value) if isinstance(value, str) else type_shown(value)
 

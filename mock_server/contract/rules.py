@@ -47,14 +47,14 @@ class Rule:
     the rule apply (None: it always applies). ``owner`` is the object parameter the rule lives in (None: the top).
     ``unless`` is a schema under which the rule does not apply. ``message`` is a whole sentence that names the
     parameter, what was wrong and what is right, and ``explain`` adds what these parameters have; with ``each`` set,
-    every value that breaks the schema is told by itself. ``told_as`` is what the model contract says of it.
+    each value that breaks the schema is a violation of its own. ``input_rules`` is what the model contract says of it.
     """
 
     id: str
     paths: tuple[str, ...]
     message: str
     source: str
-    told_as: tuple[InputRule, ...]
+    input_rules: tuple[InputRule, ...]
     trigger: str | None = None
     schema: Json | None = None
     predicate: Callable[[Json], bool] | None = None
@@ -77,7 +77,7 @@ class Rule:
         return jsonschema_rs.Draft202012Validator(dict(self.fragment or {}))
 
     @cached_property
-    def _told_each(self) -> jsonschema_rs.Draft202012Validator:
+    def _schema_validator(self) -> jsonschema_rs.Draft202012Validator:
         return jsonschema_rs.Draft202012Validator(dict(self.schema or {}))
 
     def holds(self, params: Json) -> bool:
@@ -97,11 +97,11 @@ class Rule:
         if self.holds(params):
             return []
         if not self.each:
-            told = self.message if self.explain is None else f"{self.message}; {self.explain(self._subject(params))}"
-            return [Violation(self.paths[0], told, self.mistake, self.id)]
+            message = self.message if self.explain is None else f"{self.message}; {self.explain(self._subject(params))}"
+            return [Violation(self.paths[0], message, self.mistake, self.id)]
         prefix = [] if self.owner is None else [self.owner]
         found = []
-        for error in self._told_each.iter_errors(self._subject(params)):
+        for error in self._schema_validator.iter_errors(self._subject(params)):
             path = path_text([*prefix, *error.instance_path])
             found.append(Violation(path, f"{path} {problem(error)}", self.mistake, self.id))
         return found

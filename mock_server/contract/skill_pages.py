@@ -89,7 +89,7 @@ def page(endpoint: Endpoint, base_url: str) -> str:
         f"`Content-Type: application/json`:\n\n```json\n{body}\n```",
         "## Parameters\n\n| parameter | type | required | values | meaning |\n|---|---|---|---|---|\n"
         + "\n".join(_rows(schema, "")),
-        "## Rules\n\n" + "\n".join(f"- {said}." for said in sentences(endpoint)),
+        "## Rules\n\n" + "\n".join(f"- {text}." for text in sentences(endpoint)),
         f"## Result\n\n`GET {base_url}/model/v1/generation/task/TASK_ID` until `status` is `completed` or `failed`. "
         f"Each video is at `output[].content[].url`; a failure has `error.code` and "
         f"`error.{endpoint.errors.message_key}`.",
@@ -119,12 +119,12 @@ def _rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 
 def _values(schema: Mapping[str, Any]) -> str:
-    told = [" or ".join(f'"{value}"' for value in schema["enum"])] if "enum" in schema else []
+    parts = [" or ".join(f'"{value}"' for value in schema["enum"])] if "enum" in schema else []
     if schema.get("format") == "kirin-image":
-        told.append("raw base64 or an http(s) URL")
-    told += [text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema]
-    told += [f"default {orjson.dumps(schema['default']).decode()}"] if "default" in schema else []
-    return ", ".join(told)
+        parts.append("raw base64 or an http(s) URL")
+    parts += [text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema]
+    parts += [f"default {orjson.dumps(schema['default']).decode()}"] if "default" in schema else []
+    return ", ".join(parts)
 
 
 def _cell(text: str) -> str:

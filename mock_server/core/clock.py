@@ -140,7 +140,7 @@ class Clock:
 
 
 class Sleeper:
-    """Sleeps by a clock, and tells it when it rests; a context manager. Whoever advances the clock waits for that."""
+    """Sleeps by a clock, and reports when it rests; a context manager. Advancing the clock waits for that."""
 
     def __init__(self, clock: Clock, among: dict[Sleeper, None], most: float) -> None:
         self._clock = clock

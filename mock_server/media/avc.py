@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-#: Bits of frame_num, and how often it may be counted before it begins anew.
+#: Bits of frame_num, and how often it may be counted before it starts again.
 FRAME_NUM_BITS = 4
 _SPS, _PPS, _IDR, _OTHER = 0x67, 0x68, 0x65, 0x61
 _HIGHEST_LEVEL = 51

@@ -83,8 +83,8 @@ class Clip:
     @property
     def name(self) -> str:
         """A file name that no other clip has, nor this one of another version."""
-        told = f"{__version__} {astuple(self)}"
-        return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        described = f"{__version__} {astuple(self)}"
+        return hashlib.blake2b(described.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
     @property
     def pictures(self) -> dict[str, Picture]:
@@ -171,7 +171,7 @@ class _Plan:
         return replace(shot, ends=self._photo(path), end_way=to_rest)
 
     def _brushed(self, shot: Shot) -> Shot:
-        """A shot in which a motion brush moves what it was told to. The camera stands still for it."""
+        """A shot in which a motion brush moves its part of the image. The camera stands still for it."""
         image, kept = self.pictures.get("image"), self.pictures.get("static_mask")
         strokes = tuple(self._strokes(image)) if image is not None else ()
         if image is None or not (strokes or kept):
@@ -203,18 +203,18 @@ def _caption(task: Task, form: ClipFormat) -> Iterator[str]:
     size = f"{form.width}x{form.height}"
     first = [task.model, params.get("mode"), f"{form.seconds} s", size, f"{form.fps} fps", task.id[:8]]
     yield _line(first)
-    told = [f"{name} {params[name]:g}" for name in ("seed", "cfg_scale") if name in params and name != "seed"]
+    parts = [f"{name} {params[name]:g}" for name in ("seed", "cfg_scale") if name in params and name != "seed"]
     if "seed" in params:
-        told.insert(0, f"seed {params['seed']}")
+        parts.insert(0, f"seed {params['seed']}")
     if isinstance(params.get("camera_control"), Mapping):
-        told.append(f"camera {way_of(params['camera_control'])[1]}")
+        parts.append(f"camera {way_of(params['camera_control'])[1]}")
     if params.get("sound") == "on":
-        told.append("sound on")
+        parts.append("sound on")
     elements = [str(one["element_id"]) for one in params.get("element_list") or ()]
     if elements:
-        told.append(f"elements {', '.join(elements)}")
-    if told:
-        yield _line(told)
+        parts.append(f"elements {', '.join(elements)}")
+    if parts:
+        yield _line(parts)
     if params.get("negative_prompt"):
         yield f"not: {params['negative_prompt']}"
 

@@ -28,7 +28,7 @@ class NotRendered(Exception):
 
 
 class Gone(NotRendered):
-    """Whoever was to render it has ended."""
+    """The process that was to render it has ended."""
 
 
 class Worker:

@@ -142,7 +142,7 @@ def camera_rules(doc: str) -> tuple[Rule, ...]:
             paths=("camera_control.config",),
             message=f"camera_control.config {message} when camera_control.type is simple",
             source=f"{doc}#camera_control.config",
-            told_as=(InputRule("note", ("camera_control.config",)),),
+            input_rules=(InputRule("note", ("camera_control.config",)),),
             owner="camera_control",
             trigger="type",
             schema=schema,
@@ -181,7 +181,7 @@ def _unless(trigger: str) -> Json | None:
 
 def needs(doc: str, trigger: str, name: str, value: str, *, others: tuple[str, ...], default: bool) -> Rule:
     """``trigger`` works only while ``name`` is ``value``, not one of its ``others``; ``default``: it is so when left
-    out. Clients cannot be told that a value is needed, only with which values ``trigger`` is forbidden.
+    out. The model contract cannot say that a value is needed, only with which values ``trigger`` is forbidden.
     """
     fragment: dict[str, Any] = {"properties": {name: {"const": value}}}
     if not default:
@@ -191,7 +191,7 @@ def needs(doc: str, trigger: str, name: str, value: str, *, others: tuple[str, .
         paths=(trigger, name),
         message=f'{trigger} works only when {name} is "{value}"',
         source=f"{doc}#notes",
-        told_as=tuple(InputRule("mutually_exclusive", (trigger, name), when={name: other}) for other in others),
+        input_rules=tuple(InputRule("mutually_exclusive", (trigger, name), when={name: other}) for other in others),
         trigger=trigger,
         schema=fragment,
         unless=_unless(trigger),
@@ -205,7 +205,7 @@ def excludes(doc: str, trigger: str, other: str, source: str) -> Rule:
         paths=(trigger, other),
         message=f"{trigger} cannot be combined with {other}",
         source=f"{doc}#{source}",
-        told_as=(InputRule("mutually_exclusive", (trigger, other)),),
+        input_rules=(InputRule("mutually_exclusive", (trigger, other)),),
         trigger=trigger,
         schema={"properties": {other: False}},
         unless=_unless(trigger),
@@ -219,7 +219,7 @@ def image_or_tail(doc: str) -> Rule:
         paths=("image", "image_tail"),
         message="image or image_tail is required",
         source=f"{doc}#image",
-        told_as=(InputRule("at_least_one", ("image", "image_tail")),),
+        input_rules=(InputRule("at_least_one", ("image", "image_tail")),),
         schema={
             "anyOf": [{"required": [name], "properties": {name: {"minLength": 1}}} for name in ("image", "image_tail")]
         },

@@ -126,7 +126,7 @@ ENDPOINT = Endpoint(
             paths=("prompt", "multi_shot"),
             message="prompt is required and cannot be empty unless multi_shot is true",
             source="v3#prompt",
-            told_as=(
+            input_rules=(
                 InputRule("requires", ("prompt", "multi_shot"), when={"multi_shot": False}, required=("prompt",)),
             ),
             schema={"anyOf": [MULTI, {"required": ["prompt"], "properties": {"prompt": {"minLength": 1}}}]},
@@ -137,7 +137,7 @@ ENDPOINT = Endpoint(
             paths=("prompt",),
             message="prompt must be at most 2500 characters unless multi_shot is true",
             source="v3#prompt",
-            told_as=(InputRule("note", ("prompt", "multi_shot")),),
+            input_rules=(InputRule("note", ("prompt", "multi_shot")),),
             trigger="prompt",
             schema={"properties": {"prompt": {"maxLength": common.MAX_PROMPT}}},
             unless=MULTI,
@@ -149,7 +149,7 @@ ENDPOINT = Endpoint(
             paths=("shot_type",),
             message="shot_type is required when multi_shot is true",
             source="v3#shot_type",
-            told_as=(
+            input_rules=(
                 InputRule("requires", ("shot_type", "multi_shot"), when={"multi_shot": True}, required=("shot_type",)),
             ),
             trigger="multi_shot",
@@ -161,7 +161,7 @@ ENDPOINT = Endpoint(
             paths=("multi_prompt",),
             message="multi_prompt is required when multi_shot is true",
             source="v3#multi_prompt",
-            told_as=(
+            input_rules=(
                 InputRule(
                     "requires", ("multi_prompt", "multi_shot"), when={"multi_shot": True}, required=("multi_prompt",)
                 ),
@@ -175,7 +175,7 @@ ENDPOINT = Endpoint(
             paths=("shot_type",),
             message='shot_type must be "customize" when multi_shot is true',
             source="v3#shot_type",
-            told_as=(InputRule("note", ("shot_type", "multi_shot")),),
+            input_rules=(InputRule("note", ("shot_type", "multi_shot")),),
             trigger="multi_shot",
             schema={"properties": {"shot_type": {"enum": ["customize"]}}},
             unless=SINGLE,
@@ -186,7 +186,7 @@ ENDPOINT = Endpoint(
             paths=("multi_prompt",),
             message="multi_prompt must have 1 to 6 shots, each of at least 1 second and at most 512 characters",
             source="v3#multi_prompt",
-            told_as=(InputRule("note", ("multi_prompt", "multi_shot")),),
+            input_rules=(InputRule("note", ("multi_prompt", "multi_shot")),),
             trigger="multi_shot",
             schema={"properties": {"multi_prompt": {"minItems": 1, "maxItems": 6, "items": SHOT_BOUNDS}}},
             unless=SINGLE,
@@ -197,7 +197,7 @@ ENDPOINT = Endpoint(
             paths=("multi_prompt", "duration"),
             message="multi_prompt: the durations of the shots must add up to duration",
             source="v3#multi_prompt",
-            told_as=(InputRule("note", ("multi_prompt", "duration")),),
+            input_rules=(InputRule("note", ("multi_prompt", "duration")),),
             trigger="multi_prompt",
             predicate=_shots_add_up,
             explain=_sums,

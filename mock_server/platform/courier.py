@@ -1,4 +1,4 @@
-"""The courier: carries one piece of news, signed as Standard Webhooks asks, and says when to try again.
+"""The courier: carries one event, signed as Standard Webhooks asks, and says when to try again.
 
 Retries come 1, 5, 30, 120 and 600 s after the previous attempt, by the virtual clock; an attempt may take 10 real
 seconds. 2xx ends a delivery, 410 gives it up, 429 and 503 may ask for more time with ``Retry-After`` (wire#5).

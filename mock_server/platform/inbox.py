@@ -18,7 +18,7 @@ OVERHEAD = 1_000
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
     """What arrived: ``headers`` in lower case; ``body`` as JSON where it is JSON, else as text. ``tenant`` is the key
-    of the tenant it tells of, None when it tells of none; ``number`` counts the messages of that tenant in this inbox.
+    of the tenant it reports on, None when there is none; ``number`` counts the messages of that tenant in this inbox.
     """
 
     number: int
@@ -54,7 +54,7 @@ class Inbox:
         self._tell()
 
     def clear(self, key: str | None = None) -> None:
-        """Forget the messages of one tenant, or of all. Whoever waits goes on waiting."""
+        """Forget the messages of one tenant, or of all. A call that waits goes on waiting."""
         self.messages = deque(message for message in self.messages if key is not None and message.tenant != key)
         self._received = {tenant: count for tenant, count in self._received.items() if key not in {None, tenant}}
 

@@ -66,8 +66,8 @@ class Logins:
         self._begun = 0
 
     def _name(self, kind: str, size: int) -> str:
-        said = f"{self._seed}/login/{kind}/{self._begun}"
-        return hashlib.blake2b(said.encode(), digest_size=size).hexdigest()
+        text = f"{self._seed}/login/{kind}/{self._begun}"
+        return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
 
 
 def _user_code(digits: str) -> str:

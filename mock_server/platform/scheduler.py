@@ -105,7 +105,7 @@ class Scheduler:
                 self._begin(task, replace(delivery, state=DeliveryState.OWED))
 
     async def tell(self, task: Task) -> None:
-        """Attempt what is due of one task's news; returns when that has been attempted."""
+        """Attempt what is due of one task's events; returns when that has been attempted."""
         await self._send_due()
         attempts = {attempt for attempt, delivery in self._under_way.items() if delivery.task_id == task.id}
         if attempts:
@@ -114,7 +114,7 @@ class Scheduler:
     def _begin(self, task: Task, claimed: Delivery) -> asyncio.Task[None]:
         """Begin an attempt at a delivery that was claimed; ``claimed`` is how it stood before that.
 
-        Its body is rendered now: what is steered from here on is news of its own.
+        Its body is rendered now: what is steered from here on is an event of its own.
         """
         body = claimed.body if claimed.body is not None else self._render(task, claimed.occurred_at)
         work = self._attempt(task, replace(claimed, body=body), body)
@@ -130,7 +130,7 @@ class Scheduler:
         self._woken.set()
 
     async def replay(self, task: Task, number: int) -> Delivery | None:
-        """Make one more attempt at news that was told before, or is being retried; the delivery as it stands then.
+        """Attempt an event again that was delivered, or is being retried; the delivery as it stands then.
 
         None when it is under way just now.
         """

@@ -46,7 +46,7 @@ MOVES: dict[str, Move] = {
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a service is made of; a clock and a store are made anew for each tenant."""
+    """What a service is made of; a clock and a store are made for each tenant."""
 
     endpoints: Mapping[str, Endpoint]
     courier: Courier
@@ -180,7 +180,7 @@ class Service:
         return Submitted(endpoint, params, inspection, reading.metadata, base_url)
 
     async def _keep(self, tenant: Tenant, task: Task) -> None:
-        """Charge for a new task and store it, with what it owes. Raises GatewayError."""
+        """Charge for a new task and store it, with its callbacks. Raises GatewayError."""
         # Named and paid before anything is awaited, so that no two tasks get the same name or the same money.
         tenant.submitted += 1
         tenant.account.charge(task.id, Decimal(task.cost), task.timeline)
@@ -191,10 +191,10 @@ class Service:
             raise _duplicate(task.external_id or "") from None
         self._tenant_of[task.id] = tenant
         if owed:
-            await self._begin_telling(tenant, task, owed)
+            await self._begin_deliveries(tenant, task, owed)
 
-    async def _begin_telling(self, tenant: Tenant, task: Task, owed: Sequence[Delivery]) -> None:
-        """See to the news of a new task; what comes before the submit's answer is told now."""
+    async def _begin_deliveries(self, tenant: Tenant, task: Task, owed: Sequence[Delivery]) -> None:
+        """Schedule the events of a new task; one that comes before the submit's answer is delivered now."""
         if any(delivery.due_at < delivery.occurred_at for delivery in owed):
             await tenant.scheduler.tell(task)
         tenant.scheduler.wake()
@@ -269,12 +269,12 @@ class Service:
             raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} is gone; the server was reset")
         task, now = current, tenant.clock.now() if at is None else at
         if task.at(now).final:
-            told = f"task {task.id} is already {task.at(now).status}; what is final does not change"
-            raise GatewayError(Trouble.ALREADY_FINISHED, told)
+            text = f"task {task.id} is already {task.at(now).status}; what is final does not change"
+            raise GatewayError(Trouble.ALREADY_FINISHED, text)
         failure = self._failure(task.model, action, code, message)
         steered = replace(task, timeline=MOVES[action](task.timeline, now, failure))
-        told_before = await tenant.store.deliveries(task.id)
-        await tenant.store.replace(steered, events_of(steered, told_before, since=now))
+        earlier = await tenant.store.deliveries(task.id)
+        await tenant.store.replace(steered, events_of(steered, earlier, since=now))
         tenant.account.settle(now)
         tenant.account.change(task.id, Decimal(task.cost), steered.timeline)
         tenant.scheduler.wake()

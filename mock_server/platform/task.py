@@ -44,7 +44,7 @@ class Task:
 
     @property
     def callback_url(self) -> str | None:
-        """Where news of this task is to be posted, if anywhere."""
+        """Where callbacks of this task are posted, if anywhere."""
         return self.params.get("callback_url")
 
     @property
@@ -89,9 +89,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One piece of news owed to a callback URL. ``tells_of`` is the moment it reports and ``status`` what the task
-    became then; ``due_at`` is when to try next: a retry repeats old news, to the byte, which is why ``body`` is kept
-    from the first attempt on. ``number`` counts a task's news from 0, and they go out in that order. ``faults``
+    """One event for a callback URL. ``occurred_at`` is the moment it reports and ``status`` what the task
+    became then; ``due_at`` is when to try next: a retry repeats the body, to the byte, which is why ``body`` is kept
+    from the first attempt on. ``number`` counts a task's events from 0, and they go out in that order. ``faults``
     have put it off or doubled it.
     """
 
@@ -107,27 +107,27 @@ class Delivery:
     faults: tuple[str, ...] = ()
 
 
-def events_of(task: Task, told: Sequence[Delivery] = (), since: float = float("-inf")) -> list[Delivery]:
-    """All news of a task: what it has ``told`` or begun to tell, then what its timeline still brings.
+def events_of(task: Task, delivered: Sequence[Delivery] = (), since: float = float("-inf")) -> list[Delivery]:
+    """All events of a task: those ``delivered`` or under way, then those that its timeline still brings.
 
-    ``since`` is the moment from which on the timeline is another one than that of ``told``.
+    ``since`` is the moment from which on the timeline is another one than that of ``delivered``.
     """
     if task.callback_url is None:
         return []
-    kept = [one for one in told if one.occurred_at < since or one.attempts or one.state is not DeliveryState.OWED]
+    kept = [one for one in delivered if one.occurred_at < since or one.attempts or one.state is not DeliveryState.OWED]
     events = [replace(one, number=place) for place, one in enumerate(kept)]
     known = {(one.occurred_at, one.status) for one in events}
     ahead = [one for one in task.timeline.changes() if one.at >= since and (one.at, one.status) not in known]
-    tellings = [PlannedEvent(len(events) + place, one.status, one.at, one.at) for place, one in enumerate(ahead)]
+    planned = [PlannedEvent(len(events) + place, one.status, one.at, one.at) for place, one in enumerate(ahead)]
     if task.scenario is not None:
         for place, fault in task.scenario.callback_faults:
             if fault.plans and fault.strikes(chances(task.id, len(events), place)):
-                tellings = fault.planned(tellings, task.created_at)
-        tellings.sort(key=lambda telling: telling.due_at)
-    for telling in tellings:
-        told_of = f"{task.id}/{telling.place}/{telling.status}/{telling.occurred_at}"
-        name = f"msg_{hashlib.blake2b(told_of.encode(), digest_size=12).hexdigest()}"
-        status = Status(telling.status)
-        due_at = moment(telling.due_at)
-        events.append(Delivery(name, task.id, len(events), status, telling.occurred_at, due_at, faults=telling.faults))
+                planned = fault.planned(planned, task.created_at)
+        planned.sort(key=lambda event: event.due_at)
+    for event in planned:
+        event_key = f"{task.id}/{event.place}/{event.status}/{event.occurred_at}"
+        name = f"msg_{hashlib.blake2b(event_key.encode(), digest_size=12).hexdigest()}"
+        status = Status(event.status)
+        due_at = moment(event.due_at)
+        events.append(Delivery(name, task.id, len(events), status, event.occurred_at, due_at, faults=event.faults))
     return events

@@ -61,5 +61,5 @@ class Tenant:
 
     def name(self, kind: str, number: int, size: int = 16) -> str:
         """An id for the ``number``-th of a kind: the same in every run with this seed, in no other tenant."""
-        said = f"{self.seed}/{self.key}/{kind}/{number}" if kind else f"{self.seed}/{self.key}/{number}"
-        return hashlib.blake2b(said.encode(), digest_size=size).hexdigest()
+        text = f"{self.seed}/{self.key}/{kind}/{number}" if kind else f"{self.seed}/{self.key}/{number}"
+        return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()

@@ -105,8 +105,8 @@ def read_files(path: Path) -> list[Scenario]:
         for placed in read_placed(_text(file), str(file)):
             before = found.get(placed.scenario.name)
             if before is not None:
-                told = f"the name {placed.scenario.name} is taken at {before.at()}"
-                raise ScenarioMistake(f"{placed.at()}: {told}")
+                message = f"the name {placed.scenario.name} is taken at {before.at()}"
+                raise ScenarioMistake(f"{placed.at()}: {message}")
             found[placed.scenario.name] = placed
     _require_used(list(found.values()))
     return [placed.scenario for placed in found.values()]

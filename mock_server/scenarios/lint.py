@@ -30,9 +30,9 @@ def warnings(
         if scenario.use is not None and scenario.use in aliases():
             yield f"{named}use: {renamed(scenario.use)}"
         models = _models(scenario.match, endpoints)
-        yield from (named + told for told in _about_match(scenario.match, models, endpoints))
-        yield from (named + told for told in _about_codes(scenario, models, endpoints, codes))
-        yield from (named + told for told in _about_faults(scenario))
+        yield from (named + message for message in _about_match(scenario.match, models, endpoints))
+        yield from (named + message for message in _about_codes(scenario, models, endpoints, codes))
+        yield from (named + message for message in _about_faults(scenario))
         for earlier in scenarios[:place] if len(scenarios) <= MOST_COMPARED else ():
             if _covers(earlier.match, scenario.match, endpoints):
                 yield f"{named}it never gets its turn: {earlier.name} stands before it and is for all of its tasks"

@@ -150,16 +150,16 @@ def mismatch(match: Match, subject: RequestFacts) -> str | None:
     for name, patterns, found in looked:
         texts = [text for text in found if isinstance(text, str)]
         if patterns and not any(like(text, pattern) for text in texts for pattern in patterns):
-            told = "another" if name == "tenant" else shown(texts[0]) if texts else "not there"
-            return f"{name} is {told}, not {' or '.join(patterns)}"
+            actual = "another" if name == "tenant" else shown(texts[0]) if texts else "not there"
+            return f"{name} is {actual}, not {' or '.join(patterns)}"
     prompts = [text.casefold() for text in subject.prompts]
     if match.prompt and not any(wanted.casefold() in text for text in prompts for wanted in match.prompt):
         return f"the prompt is without {' or '.join(map(repr, match.prompt))}"
     for written, condition in match.params.items():
         values = list(values_at(params, parse_path(written)))
         if not condition.holds(values):
-            told = " and ".join(map(shown, values[:3])) if values else "not there"
-            return f"{written} is {told}, not {condition}"
+            actual = " and ".join(map(shown, values[:3])) if values else "not there"
+            return f"{written} is {actual}, not {condition}"
     return None
 
 
@@ -167,17 +167,17 @@ def _counted(match: Match) -> str:
     if match.nth is not None:
         return f"match {match.nth}"
     most = 1 if match.once else match.times
-    said = [f"every {match.every}."] if match.every is not None else []
-    said += [f"the first {most} of them"] if most is not None else []
-    return ", ".join(said)
+    parts = [f"every {match.every}."] if match.every is not None else []
+    parts += [f"the first {most} of them"] if most is not None else []
+    return ", ".join(parts)
 
 
 def marker_in(*texts: object) -> str | None:
     """What the first marker in any of these says. Raises ScenarioMistake for one that is not closed."""
     for text in texts:
         if isinstance(text, str) and MARK in text:
-            said, closed, _ = text.partition(MARK)[2].partition("]]")
+            words, closed, _ = text.partition(MARK)[2].partition("]]")
             if not closed:
                 raise ScenarioMistake(f"the marker {MARK}... is not closed; it ends with ]]")
-            return said.strip()[:2000]
+            return words.strip()[:2000]
     return None

@@ -1,4 +1,4 @@
-"""Scenarios from text: files in YAML or JSON, and the few words of a header or a marker. Every mistake is told by its
+"""Scenarios from text: files in YAML or JSON, and the few words of a header or a marker. Every mistake is named by its
 place and its line.
 """
 
@@ -125,7 +125,7 @@ _INCOMPLETE = {"missing", "missing_argument", "unexpected_keyword_argument", "fl
 
 
 def _foremost(invalid: ValidationError) -> Any:
-    """Of several mistakes, which may be those of variants, the one that tells most."""
+    """Of several mistakes, which may be those of variants, the one that says most."""
     errors = invalid.errors(include_url=False)
     return min(errors, key=lambda error: (error["type"] != "value_error", error["type"] in _INCOMPLETE))
 

@@ -41,10 +41,10 @@ def parsed(text: str) -> tuple[Any, Callable[[], Lines]]:
     try:
         orjson.dumps(value)
     except TypeError as error:
-        told = (
+        message = (
             "a text in it has half a character" if "surrogate" in str(error) else f"it is not possible in JSON: {error}"
         )
-        raise NotYaml(told) from None
+        raise NotYaml(message) from None
     return value, lines
 
 

@@ -209,7 +209,7 @@ class MockServer:
         return asyncio.run_coroutine_threadsafe(work(), loop).result()
 
     def reset(self, *, scenarios: bool = True) -> None:
-        """Forget all tasks, calls, files, inboxes and added scenarios, and start the clock anew."""
+        """Forget all tasks, calls, files, inboxes and added scenarios, and start the clock again."""
         self.run(lambda: self.built.state.reset(None, scenarios=scenarios))
 
     def scenario(self, rule: str | Mapping[str, Any], **match: Any) -> list[str]:
@@ -221,8 +221,8 @@ class MockServer:
             rule = {"name": rule, "use": rule, "match": match}
         elif match:
             raise UsageError("match goes with the name of a scenario; one that is written out says it itself")
-        said = rule if isinstance(rule, str) else orjson.dumps(rule).decode()
-        scenarios = read_text(said, "the scenario")
+        text = rule if isinstance(rule, str) else orjson.dumps(rule).decode()
+        scenarios = read_text(text, "the scenario")
         if self._server is not None:
             self.run(lambda: self._post(scenarios))
         else:
@@ -242,7 +242,7 @@ class MockServer:
         return self._found(task_id)[1]
 
     def deliveries(self, task_id: str) -> list[Delivery]:
-        """The callbacks of a task, told and owed, with every attempt."""
+        """The callbacks of a task, delivered and due, with every attempt."""
         tenant, task = self._found(task_id)
         return self.run(lambda: tenant.store.deliveries(task.id))
 
@@ -274,8 +274,8 @@ class MockServer:
 
     def _steer(self, task_id: str, action: str, code: str | None = None, message: str | None = None) -> Task:
         tenant, task = self._found(task_id)
-        told = {"code": code, "message": message} if action == "fail" else {}
-        self.built.service.note(tenant.clock.now(), tenant.key, "POST", f"/_mock/tasks/{task.id}/{action}", told)
+        asked = {"code": code, "message": message} if action == "fail" else {}
+        self.built.service.note(tenant.clock.now(), tenant.key, "POST", f"/_mock/tasks/{task.id}/{action}", asked)
         return self.run(lambda: self.built.service.steer(tenant, task, action, code, message))
 
 

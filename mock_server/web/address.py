@@ -69,16 +69,16 @@ def _pairs(forwarded: str) -> dict[str, str]:
 def _forwarded(call: Call, scheme: str, host: str) -> tuple[str, str, str]:
     """Scheme, host and path prefix as the nearest client saw them: ``Forwarded``, else ``X-Forwarded-*``."""
     pairs = _pairs(_text(call, b"forwarded"))
-    told_scheme = (pairs.get("proto") or _first(call, b"x-forwarded-proto")).lower()
-    told_host = pairs.get("host") or _first(call, b"x-forwarded-host")
+    forwarded_scheme = (pairs.get("proto") or _first(call, b"x-forwarded-proto")).lower()
+    forwarded_host = pairs.get("host") or _first(call, b"x-forwarded-host")
     port = _first(call, b"x-forwarded-port")
-    if told_host and re.search(r":[0-9]+$", told_host) is None and re.fullmatch(r"[0-9]{1,5}", port):
-        usual = {"http": "80", "https": "443"}.get(told_scheme or scheme)
-        told_host = told_host if port == usual else f"{told_host}:{port}"
+    if forwarded_host and re.search(r":[0-9]+$", forwarded_host) is None and re.fullmatch(r"[0-9]{1,5}", port):
+        usual = {"http": "80", "https": "443"}.get(forwarded_scheme or scheme)
+        forwarded_host = forwarded_host if port == usual else f"{forwarded_host}:{port}"
     prefix = _first(call, b"x-forwarded-prefix")
     return (
-        told_scheme if told_scheme in {"http", "https"} else scheme,
-        told_host if told_host and is_host(told_host) else host,
+        forwarded_scheme if forwarded_scheme in {"http", "https"} else scheme,
+        forwarded_host if forwarded_host and is_host(forwarded_host) else host,
         prefix.rstrip("/") if _PREFIX.fullmatch(prefix) else "",
     )
 

@@ -96,7 +96,7 @@ def create_app(
     """Put one server together. Several in one process share nothing.
 
     ``transport`` carries this server's own requests, for a server that listens on no socket; ``endpoints`` are the
-    models it serves, all of them unless told; ``stand_in`` hosts that mean this server for life; ``log_to`` is where
+    models it serves, by default all of them; ``stand_in`` hosts that mean this server for life; ``log_to`` is where
     calls are logged, the standard output unless told.
     """
     folder = Path(settings.media_dir) if settings.media_dir else Path(tempfile.mkdtemp(prefix="kirin-mock-"))

@@ -57,7 +57,7 @@ class Connection:
 
     def end(self, *, reset: bool) -> None:
         """End the connection, with FIN once all is sent, or at once with RST."""
-        self._cycle.disconnected = True  # uvicorn is told that nothing more comes
+        self._cycle.disconnected = True  # so that uvicorn expects nothing more
         if self._transport.is_closing():
             return
         if not reset:

@@ -48,21 +48,21 @@ def code_answer(
     queue: bool = False,
 ) -> Answer:
     """A call refused with ``code``, in the bodies of the ``queue`` side or of the generation side. A code that neither
-    the model nor the gateway knows is told in the model's words.
+    the model nor the gateway knows is reported in the model's words.
     """
     known = known_codes(endpoint) if endpoint is not None else {}
     if endpoint is not None and (code in known or code not in _BY_CODE):
-        said = message or known.get(code, "refused")
-        answer = _own_answer(endpoint, code, said, status, queue=queue)
+        text = message or known.get(code, "refused")
+        answer = _own_answer(endpoint, code, text, status, queue=queue)
     else:
         answer = _gateway_answer(code, message, status, queue=queue)
-        said = answer.note
-    answer.note = f"{code}: {said}"
+        text = answer.note
+    answer.note = f"{code}: {text}"
     return answer
 
 
 def _own_answer(endpoint: Endpoint, code: str, said: str, status: int | None, *, queue: bool) -> Answer:
-    """One of a model's own codes. What the queue side has its own words for is told in these."""
+    """One of a model's own codes. What the queue side has its own words for is reported in these."""
     status = status or status_of(endpoint, code)
     trouble = {
         endpoint.errors.unauthenticated: Trouble.UNAUTHENTICATED,
@@ -79,11 +79,11 @@ def _gateway_answer(code: str, message: str | None, status: int | None, *, queue
     if queue:
         answer = queue_error(trouble or Trouble.MALFORMED, message or (None if trouble else "refused"), status or usual)
     else:
-        said = message or (trouble.value if trouble is not None else "refused")
+        text = message or (trouble.value if trouble is not None else "refused")
         number = int(code) if re.fullmatch(r"[1-9][0-9]{0,17}", code) else code
-        shown = {"code": status or usual, "message": said, "error_code": number}
+        shown = {"code": status or usual, "message": text, "error_code": number}
         answer = json_answer({"status": shown, "data": None}, status or usual)
-        answer.note = said
+        answer.note = text
     if code in _RETRIED:
         answer.headers.append((b"retry-after", b"1"))
     elif trouble is Trouble.METHOD_NOT_ALLOWED:
@@ -98,9 +98,9 @@ def error_reply(reply: ErrorReply, endpoint: Endpoint | None, now: float, *, que
         answer = _page(status or 500, reply.message)
     else:
         code = reply.code or _usual_code(status or 500, None if queue else endpoint)
-        said = reply.message or (None if reply.code is not None else _sentence(status or 500, queue=queue))
+        text = reply.message or (None if reply.code is not None else _sentence(status or 500, queue=queue))
         known = reply.code is not None or (endpoint is not None and code == endpoint.errors.unavailable)
-        answer = code_answer(endpoint if known else None, code, said, status, queue=queue)
+        answer = code_answer(endpoint if known else None, code, text, status, queue=queue)
     answer.headers = [(name, value) for name, value in answer.headers if name != b"retry-after"]
     if reply.retry_after is not None:
         asked = formatdate(now + reply.retry_after, usegmt=True) if reply.as_date else str(reply.retry_after)
@@ -129,6 +129,6 @@ def _sentence(status: int, *, queue: bool) -> str | None:
 
 
 def _page(status: int, message: str | None) -> Answer:
-    said = escape(message or _phrase(status))
-    page = f"<html><head><title>{status} {_phrase(status)}</title></head><body><h1>{said}</h1></body></html>\n"
+    text = escape(message or _phrase(status))
+    page = f"<html><head><title>{status} {_phrase(status)}</title></head><body><h1>{text}</h1></body></html>\n"
     return Answer(status, page.encode(), ((b"content-type", b"text/html"),))

@@ -69,12 +69,12 @@ class FaultInjector:
         from mock_server.scenarios.reading import read_words
 
         try:
-            said = read_words(text.strip(), named)
-            found = self._registry.named(said, tenant.key) if isinstance(said, str) else said
+            words = read_words(text.strip(), named)
+            found = self._registry.named(words, tenant.key) if isinstance(words, str) else words
             return self._registry.resolved(found, tenant.key)
         except ScenarioMistake as mistake:
-            told = str(mistake)
-            raise GatewayError(Trouble.MALFORMED, told if named in told else f"{named}: {told}") from None
+            message = str(mistake)
+            raise GatewayError(Trouble.MALFORMED, message if named in message else f"{named}: {message}") from None
 
     async def submit(self, call: Call, tenant: Tenant, choice: MatchResult | None) -> None:
         """Let happen to a submit what is to happen. Raises AnsweredEarly for what is answered in place of the API."""

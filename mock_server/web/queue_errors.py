@@ -11,9 +11,9 @@ from mock_server.core.errors import GatewayError, Trouble
 from mock_server.web.gateway_errors import TABLE, log_internal
 from mock_server.web.messages import Answer, json_answer
 
-#: What every call without a good key is told.
+#: The message for each call without a valid key.
 NO_KEY = "Authorization Bearer or Key token is required"
-#: What a call is told when something breaks inside.
+#: The message when something breaks inside.
 RUNTIME_FAILED = "Runtime execution failed"
 #: What the sentence of an unpaid task begins with: the official command-line client knows it by these words together,
 #: the official SDK by either (observed).
@@ -55,11 +55,11 @@ class IdentifiedAnswer(Answer):
 
 def queue_error(trouble: Trouble, message: str | None = None, status: int | None = None) -> Answer:
     """One kind of error; without a ``message`` it is the protocol's own sentence, else the meaning."""
-    told = message or _sentence(trouble, trouble.value)
+    text = message or _sentence(trouble, trouble.value)
     status = status or TABLE[trouble][0]
     code = CODED.get(trouble)
-    answer = json_answer({"detail": told}, status) if code is None else IdentifiedAnswer(status, code, told)
-    answer.note = told
+    answer = json_answer({"detail": text}, status) if code is None else IdentifiedAnswer(status, code, text)
+    answer.note = text
     return answer
 
 

@@ -54,7 +54,7 @@ def url_of(settings: Settings, listening: socket.socket) -> str:
 
 
 class LiveServer(uvicorn.Server):
-    """A uvicorn server that tells when it is ready, and knows its loop. With ``lifespan`` off the app stays usable
+    """A uvicorn server that reports when it is ready, and knows its loop. With ``lifespan`` off the app stays usable
     afterwards. ``interceptor`` is a proxy to serve besides.
     """
 

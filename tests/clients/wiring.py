@@ -24,7 +24,7 @@ V15, T2V, MULTI, V3, MASTER = MODELS = (
 CODES = {V15: "00200398", T2V: "002001096", MULTI: "50001", V3: "006001095", MASTER: "002015096"}
 CLOUD, ADMIN = PLATFORM_HOSTS[:2]
 QUEUE = "/model/v1/queue"
-#: More calls than any test makes: a client that polls for ever is stopped here.
+#: More calls than any test makes: a client that polls forever is stopped here.
 MOST_CALLS = 100
 
 

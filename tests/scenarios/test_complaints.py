@@ -59,7 +59,7 @@ class Row:
 
 
 ENDS = {"completed", "failed", "cancelled"}
-FOR_EVER = "would wait for ever"
+FOR_EVER = "would wait forever"
 ROWS = [
     # The end of a task
     Row(

@@ -18,7 +18,7 @@ from mock_server.verify.client.reference_clients.reference import Policy
 
 ENDPOINTS = discover()
 PATIENCE = 2_000
-FOR_EVER = "would wait for ever"
+FOR_EVER = "would wait forever"
 
 
 @pytest.fixture(scope="module")

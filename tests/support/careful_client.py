@@ -74,7 +74,7 @@ class Careful:
         for attempt in range(6):
             with contextlib.suppress(httpx.TransportError):
                 answer = self.api.submit(order, external_task_id=order, callback_url=self.api.callback_url)
-                if answer.is_success or answer.status_code == 409:  # it is there, whoever got the answer
+                if answer.is_success or answer.status_code == 409:  # it is there, with or without the answer
                     return ""
                 if answer.is_client_error and answer.status_code != 429:
                     return answer.json()["status"]["message"]

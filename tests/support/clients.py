@@ -19,7 +19,7 @@ from mock_server import MockServer
 
 SECRET = "whsec_Y29tcGxhaW50cyB0aGF0IHRlYWNoIHRoZSBtb3N0"
 MODEL = "kirin_v1_t2v"
-PATIENCE = 7200  # virtual seconds after which a client that still waits is held to wait for ever
+PATIENCE = 7200  # virtual seconds after which a client that still waits is held to wait forever
 
 
 class WaitsForEver(Exception):

@@ -1,4 +1,4 @@
-"""Signals that whoever started the tests has told them to ignore: by nohup, by the ``&`` of a script, in some CI."""
+"""Signals that the tests ignore because their parent does: by nohup, by the ``&`` of a script, in some CI."""
 
 from __future__ import annotations
 

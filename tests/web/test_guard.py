@@ -1,4 +1,4 @@
-"""Who may use the control API: programs of this machine, and beyond it whoever has the token; never a web page."""
+"""Who may use the control API: programs of this machine, and others that have the token; never a web page."""
 
 from __future__ import annotations
 

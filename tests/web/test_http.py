@@ -1,4 +1,4 @@
-"""HTTP as it should be: methods, ids, packing, web pages, and the address in URLs, whoever stands in between."""
+"""HTTP as it should be: methods, ids, packing, web pages, and the address in URLs, with proxies in between."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def document(endpoints: Mapping[str, Endpoint]) -> Json:
         },
         "servers": [{"url": "http://127.0.0.1:8787", "description": "a local kirin-mock"}],
         "security": [{"bearer": []}, {"key": []}],
-        "tags": [{"name": name, "description": told} for name, told in _TAGS.items()],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": calls.paths(known) | platform.paths(known),
         "components": {
             "securitySchemes": {

@@ -200,7 +200,7 @@ def _callback(stem: str = "") -> Json:
         "requestBody": {"required": True, "content": {"application/json": {"schema": ref("Task")}}},
         "responses": {
             "2XX": {"description": "Received."},
-            "410": {"description": "Stop telling about this."},
+            "410": {"description": "Send no more callbacks for this task."},
             "429": {"description": "Later; Retry-After says when."},
         },
     }

@@ -42,9 +42,9 @@ def schemas(known: list[Endpoint]) -> Json:
 
 def _gateway(status: str, codes: tuple[int, ...], says: str, evidence: str) -> Json:
     code: Json = {"type": "integer", "enum": list(codes)}
-    told = closed({"code": const(int(status)), "message": STRING, "error_code": code})
+    status_schema = closed({"code": const(int(status)), "message": STRING, "error_code": code})
     return {
-        **closed({"status": told, "data": {"type": ["object", "null"], "maxProperties": 0}}),
+        **closed({"status": status_schema, "data": {"type": ["object", "null"], "maxProperties": 0}}),
         "description": says,
         "x-evidence": evidence,
         "x-source": "wire#4",
@@ -93,6 +93,6 @@ def responses(*statuses: str, also: Json | None = None) -> Json:
         headers: Json = {"Retry-After": ref("RetryAfter", "headers")} if name == "429" else {}
         if name == "405":
             headers = {"Allow": ref("Allow", "headers")}
-        told = {"anyOf": [*others, schema]} if others else schema
-        found[name] = answer(told, GATEWAY[name][1], headers=headers)
+        either = {"anyOf": [*others, schema]} if others else schema
+        found[name] = answer(either, GATEWAY[name][1], headers=headers)
     return found

@@ -21,7 +21,7 @@ def paths() -> Json:
         "interval": _SECONDS,
     }
     keys = {"access_token": STRING, "refresh_token": STRING, "api_key": STRING}
-    told = {"status": {"type": "string", "enum": ["authorized", "pending", "expired"]}, **keys}
+    fields = {"status": {"type": "string", "enum": ["authorized", "pending", "expired"]}, **keys}
     user = dict.fromkeys(("id", "email", "account", "name", "role"), STRING)
     begin = _post(
         "beginLogin",
@@ -36,7 +36,7 @@ def paths() -> Json:
         "pollLogin",
         "Poll a login",
         "Gives the key once authorized, which here is at once. The proof is not looked at.",
-        {**closed(told, ["status"]), "description": "The tokens are there when authorized."},
+        {**closed(fields, ["status"]), "description": "The tokens are there when authorized."},
         {"device_code": STRING, "timestamp": STRING, "nonce": STRING, "proof": STRING},
         ["device_code"],
         "404",
@@ -73,6 +73,6 @@ def _post(
 
 
 def _refused() -> Json:
-    told = closed({"code": const(409), "message": STRING, "error_code": const(40904)})
-    refused = closed({"status": told, "data": {"type": ["object", "null"], "maxProperties": 0}})
+    fields = closed({"code": const(409), "message": STRING, "error_code": const(40904)})
+    refused = closed({"status": fields, "data": {"type": ["object", "null"], "maxProperties": 0}})
     return {**refused, "x-evidence": "assumed", "x-source": "wire#3"}

@@ -46,7 +46,7 @@ class Changes:
 
 def changes(proxy_url: str, own_url: str, trusted: Path, environment: Mapping[str, str]) -> Changes:
     """What a client of the proxy needs. Its own variables that would lead around the proxy are replaced or removed;
-    ``own_url`` is told as KIRIN_MOCK_URL, for control calls.
+    ``own_url`` is given as KIRIN_MOCK_URL, for control calls.
     """
     made = {form: proxy_url for name in _PROXIES for form in (name, name.lower())}
     made |= {"NO_PROXY": DIRECT, "no_proxy": DIRECT}

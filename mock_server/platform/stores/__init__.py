@@ -18,19 +18,19 @@ class Store(Protocol):
     """What the service and the scheduler need of a store. Moments are Unix seconds."""
 
     async def add(self, task: Task, owed: Sequence[Delivery]) -> None:
-        """Keep a new task and the news it will owe: both or neither. Raises DuplicateExternalId."""
+        """Keep a new task and the callbacks it will owe: both or neither. Raises DuplicateExternalId."""
 
     async def get(self, task_id: str) -> Task | None:
         """The task with this id, or else with this external id."""
 
     async def replace(self, task: Task, events: Sequence[Delivery]) -> None:
-        """Put a task in the place of its former self, and ``news`` in the place of all its deliveries."""
+        """Put a task in the place of its former self, and ``events`` in the place of all its deliveries."""
 
     async def tasks(self) -> list[Task]:
         """All tasks in the order of their submission."""
 
     async def deliveries(self, task_id: str) -> list[Delivery]:
-        """All news of one task, told or owed, in order."""
+        """All deliveries of one task, delivered or due, in order."""
 
     async def next_due(self) -> float | None:
         """The earliest moment at which something is due, if anything is owed and not claimed."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from mock_server.platform.stores import DuplicateExternalId
 from mock_server.platform.task import Delivery, DeliveryState, Task
 
-_UNTOLD = frozenset({DeliveryState.OWED, DeliveryState.UNDER_WAY})
+_OPEN = frozenset({DeliveryState.OWED, DeliveryState.UNDER_WAY})
 
 
 class MemoryStore:
@@ -18,7 +18,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}
         self._by_external: dict[str, str] = {}
-        self._news: dict[str, list[Delivery]] = {}
+        self._deliveries: dict[str, list[Delivery]] = {}
         self._due: list[tuple[float, int, str, int]] = []
         self._pushed = 0
 
@@ -31,7 +31,7 @@ class MemoryStore:
             self._by_external[external] = task.id
         self._tasks[task.id] = task
         if owed:
-            self._news[task.id] = list(owed)
+            self._deliveries[task.id] = list(owed)
             self._push_first(task.id)
 
     async def get(self, task_id: str) -> Task | None:
@@ -42,8 +42,8 @@ class MemoryStore:
     async def replace(self, task: Task, events: Sequence[Delivery]) -> None:
         """See Store."""
         self._tasks[task.id] = task
-        if events or task.id in self._news:
-            self._news[task.id] = list(events)
+        if events or task.id in self._deliveries:
+            self._deliveries[task.id] = list(events)
             self._push_first(task.id)
 
     async def tasks(self) -> list[Task]:
@@ -52,7 +52,7 @@ class MemoryStore:
 
     async def deliveries(self, task_id: str) -> list[Delivery]:
         """See Store."""
-        return list(self._news.get(task_id, ()))
+        return list(self._deliveries.get(task_id, ()))
 
     async def next_due(self) -> float | None:
         """See Store."""
@@ -65,13 +65,13 @@ class MemoryStore:
         if not self._due or self._due[0][0] > now:
             return None
         _, _, task_id, number = heapq.heappop(self._due)
-        events = self._news[task_id]
+        events = self._deliveries[task_id]
         events[number] = replace(events[number], state=DeliveryState.UNDER_WAY)
         return events[number]
 
     async def claim(self, task_id: str, number: int) -> Delivery | None:
         """See Store."""
-        events = self._news.get(task_id, [])
+        events = self._deliveries.get(task_id, [])
         if number >= len(events) or events[number].state is DeliveryState.UNDER_WAY:
             return None
         claimed = events[number]
@@ -80,7 +80,7 @@ class MemoryStore:
 
     async def settle(self, delivery: Delivery, now: float) -> None:
         """See Store."""
-        events = self._news.get(delivery.task_id, [])
+        events = self._deliveries.get(delivery.task_id, [])
         place = next((at for at, one in enumerate(events) if _is_same(one, delivery)), None)
         if place is None:
             return
@@ -92,12 +92,12 @@ class MemoryStore:
 
     async def clear(self) -> None:
         """See Store."""
-        for kept in (self._tasks, self._by_external, self._news, self._due):
+        for kept in (self._tasks, self._by_external, self._deliveries, self._due):
             kept.clear()
 
     def _push_first(self, task_id: str) -> None:
-        """Put the first untold news of a task where it will be found when due."""
-        delivery = next((one for one in self._news[task_id] if one.state in _UNTOLD), None)
+        """Put the first open delivery of a task where it will be found when due."""
+        delivery = next((one for one in self._deliveries[task_id] if one.state in _OPEN), None)
         if delivery is not None and delivery.state is DeliveryState.OWED:
             self._pushed += 1
             heapq.heappush(self._due, (delivery.due_at, self._pushed, task_id, delivery.number))
@@ -107,14 +107,14 @@ class MemoryStore:
             heapq.heappop(self._due)
 
     def _stands(self, entry: tuple[float, int, str, int]) -> bool:
-        """Whether a heap entry still speaks of the first untold news of its task, owed and due when it says."""
+        """Whether a heap entry still is for the first open delivery of its task, owed and due when it says."""
         due_at, _, task_id, number = entry
-        events = self._news.get(task_id, ())
-        if number >= len(events) or any(earlier.state in _UNTOLD for earlier in events[:number]):
+        events = self._deliveries.get(task_id, ())
+        if number >= len(events) or any(earlier.state in _OPEN for earlier in events[:number]):
             return False
         return events[number].state is DeliveryState.OWED and events[number].due_at == due_at
 
 
 def _is_same(one: Delivery, settled: Delivery) -> bool:
-    """Whether this is what was claimed; its number may be another since, and what is told twice has one id."""
+    """Whether this is what was claimed; its number may be another since, and a doubled event has one id."""
     return one.id == settled.id and one.state is DeliveryState.UNDER_WAY

@@ -71,8 +71,8 @@ class RateLimited(CallFault):
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
         """See CallFault."""
-        said = "too many calls" if self.retry_after is None else f"too many calls; try again in {self.retry_after} s"
-        reply = ErrorReply(429, self.code, said, retry_after=self.retry_after, as_date=self.as_date)
+        text = "too many calls" if self.retry_after is None else f"too many calls; try again in {self.retry_after} s"
+        reply = ErrorReply(429, self.code, text, retry_after=self.retry_after, as_date=self.as_date)
         return Disturbance(handled=False, instead=reply)
 
 
@@ -222,8 +222,8 @@ class Expired(CallFault):
         """See CallFault."""
         if since_end is None or since_end < self.after:
             return None
-        said = f"this URL was valid for {self.after:g} s after the task ended; poll the task's result in time"
-        return Disturbance(handled=False, instead=ErrorReply(self.status, None, said))
+        text = f"this URL was valid for {self.after:g} s after the task ended; poll the task's result in time"
+        return Disturbance(handled=False, instead=ErrorReply(self.status, None, text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ class Disturbance:
 
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
-    """One piece of news that a task will owe: which change it tells of, when it is due, and which faults changed it."""
+    """One event of a task: which change it reports, when it is due, and which faults changed it."""
 
     place: int
     status: str

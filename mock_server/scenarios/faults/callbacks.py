@@ -25,7 +25,7 @@ class Dropped(CallbackFault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicated(CallbackFault):
-    """The same news come ``copies`` times, under the same id, ``gap`` seconds apart."""
+    """The same event comes ``copies`` times, under the same id, ``gap`` seconds apart."""
 
     fault: Literal["duplicate"] = "duplicate"
     plans: ClassVar[bool] = True
@@ -35,32 +35,32 @@ class Duplicated(CallbackFault):
     def planned(self, events: Sequence[PlannedEvent], created_at: float) -> list[PlannedEvent]:
         """See CallbackFault."""
         return [
-            self.moved(telling, telling.due_at + copy * self.gap) if self._doubles(telling) else telling
-            for telling in events
-            for copy in range(self.copies if self._doubles(telling) else 1)
+            self.moved(event, event.due_at + copy * self.gap) if self._doubles(event) else event
+            for event in events
+            for copy in range(self.copies if self._doubles(event) else 1)
         ]
 
-    def _doubles(self, telling: PlannedEvent) -> bool:
-        """Only the first duplicate of a scenario doubles news: they would multiply."""
-        return self.is_for(telling.status) and self.fault not in telling.faults
+    def _doubles(self, event: PlannedEvent) -> bool:
+        """Only the first duplicate of a scenario doubles an event: they would multiply."""
+        return self.is_for(event.status) and self.fault not in event.faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reordered(CallbackFault):
-    """News come in the reverse of their order, once the last of them is due."""
+    """Events come in the reverse of their order, once the last of them is due."""
 
     fault: Literal["reorder"] = "reorder"
     plans: ClassVar[bool] = True
 
     def planned(self, events: Sequence[PlannedEvent], created_at: float) -> list[PlannedEvent]:
         """See CallbackFault."""
-        last = max((telling.due_at for telling in events), default=0.0)
-        return [self.moved(telling, last) for telling in reversed(events)]
+        last = max((event.due_at for event in events), default=0.0)
+        return [self.moved(event, last) for event in reversed(events)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Late(CallbackFault):
-    """News come ``seconds`` after what they tell of, when a poll has long said so."""
+    """Events come ``seconds`` after the change, when a poll has long shown it."""
 
     fault: Literal["late"] = "late"
     plans: ClassVar[bool] = True
@@ -69,22 +69,21 @@ class Late(CallbackFault):
     def planned(self, events: Sequence[PlannedEvent], created_at: float) -> list[PlannedEvent]:
         """See CallbackFault."""
         return [
-            self.moved(telling, telling.due_at + self.seconds) if self.is_for(telling.status) else telling
-            for telling in events
+            self.moved(event, event.due_at + self.seconds) if self.is_for(event.status) else event for event in events
         ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Early(CallbackFault):
-    """The first news come before the submit has answered, when the client cannot know the task's id."""
+    """The first event comes before the submit has answered, when the client cannot know the task's id."""
 
     fault: Literal["early"] = "early"
     plans: ClassVar[bool] = True
 
     def planned(self, events: Sequence[PlannedEvent], created_at: float) -> list[PlannedEvent]:
         """See CallbackFault."""
-        first = next((place for place, telling in enumerate(events) if self.is_for(telling.status)), None)
-        return [self.moved(telling, created_at) if place == first else telling for place, telling in enumerate(events)]
+        first = next((place for place, event in enumerate(events) if self.is_for(event.status)), None)
+        return [self.moved(event, created_at) if place == first else event for place, event in enumerate(events)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,16 +126,16 @@ class UnknownFields(CallbackFault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignId(CallbackFault):
-    """The news are of a task that the receiver never submitted."""
+    """The event is of a task that the receiver never submitted."""
 
     fault: Literal["foreign_id"] = "foreign_id"
 
     def body(self, body: bytes) -> bytes:
         """See CallbackFault."""
-        told = orjson.loads(body)
-        told.pop("external_task_id", None)
-        foreign = hashlib.blake2b(f"foreign/{told['id']}".encode(), digest_size=16).hexdigest()
-        return orjson.dumps(told).replace(str(told["id"]).encode(), foreign.encode())
+        task = orjson.loads(body)
+        task.pop("external_task_id", None)
+        foreign = hashlib.blake2b(f"foreign/{task['id']}".encode(), digest_size=16).hexdigest()
+        return orjson.dumps(task).replace(str(task["id"]).encode(), foreign.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

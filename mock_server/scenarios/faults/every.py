@@ -9,7 +9,7 @@ from pydantic import Field
 from mock_server.scenarios.faults import api, callbacks
 from mock_server.scenarios.faults.kinds import CallbackFault, CallFault
 
-#: Any one of the faults, told apart by its ``fault``.
+#: Any one of the faults, chosen by its ``fault``.
 AnyFault = Annotated[
     api.Latency
     | api.RateLimited

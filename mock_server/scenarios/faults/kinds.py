@@ -25,7 +25,7 @@ _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "
 
 def _no_flag(value: Any) -> None:
     if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")  # noqa: TRY004 - pydantic tells of a ValueError
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004 - pydantic reports a ValueError
 
 
 def length_of_time(value: Any) -> Any:
@@ -101,11 +101,11 @@ Ops = Annotated[
     Field(min_length=1),
     BeforeValidator(_ops, json_schema_input_type=Annotated[list[Op], Field(min_length=1)] | Op | Literal["any"]),
 ]
-_News = Literal["in_progress", "completed", "failed", "cancelled"]
-News = Annotated[
-    tuple[_News, ...],
+_Event = Literal["in_progress", "completed", "failed", "cancelled"]
+EventNames = Annotated[
+    tuple[_Event, ...],
     Field(min_length=1),
-    BeforeValidator(several, json_schema_input_type=Annotated[list[_News], Field(min_length=1)] | _News),
+    BeforeValidator(several, json_schema_input_type=Annotated[list[_Event], Field(min_length=1)] | _Event),
 ]
 _Name = Annotated[str, Field(min_length=1, max_length=500)]
 Names = Annotated[
@@ -178,7 +178,7 @@ class CallFault:
         return self.chance >= 1 or chances.random() < self.chance
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance | None:
-        """What it does to one call, nothing unless it is told otherwise by its kind; ``since_end`` is how long ago the
+        """What it does to one call, nothing unless its kind says otherwise; ``since_end`` is how long ago the
         task ended, for the fetching of a clip.
         """
         return None
@@ -186,22 +186,22 @@ class CallFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackFault:
-    """Hits callbacks that tell of one of the statuses in ``news``, or of any: the first ``times`` attempts at each, or
+    """Hits callbacks that report one of the statuses in ``events``, or of any: the first ``times`` attempts at each, or
     all, each with a ``chance``.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     fault: str
-    events: News = ()
+    events: EventNames = ()
     times: Count | None = None
     chance: Share = 1.0
 
     def is_for(self, status: str) -> bool:
-        """Whether it is for news of this status."""
+        """Whether it is for an event of this status."""
         return not self.events or status in self.events
 
     def hits(self, status: str, attempts: int, chances: Random) -> bool:
-        """Whether it happens to the next attempt at news of a status, after so many."""
+        """Whether it happens to the next attempt at an event of a status, after so many."""
         if not self.is_for(status) or (self.times is not None and attempts >= self.times):
             return False
         return self.strikes(chances)
@@ -217,9 +217,9 @@ class CallbackFault:
         """When the news of a task are told, given when they would have been."""
         return list(events)
 
-    def moved(self, telling: PlannedEvent, due_at: float) -> PlannedEvent:
-        """News that this fault has told at another time, or again."""
-        return replace(telling, due_at=due_at, faults=(*telling.faults, self.fault))
+    def moved(self, event: PlannedEvent, due_at: float) -> PlannedEvent:
+        """An event that this fault moves to another time, or repeats."""
+        return replace(event, due_at=due_at, faults=(*event.faults, self.fault))
 
     #: Whether what it makes of a body is no JSON any more; that comes last.
     breaks_json: ClassVar[bool] = False

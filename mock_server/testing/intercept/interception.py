@@ -102,7 +102,7 @@ class Interception:
         return type(self)(self._server, tuple(self._named))
 
     def __call__(self, function: Function) -> Function:
-        """Decorate a function or coroutine function: each call of it is intercepted anew."""
+        """Decorate a function or coroutine function: each call of it is intercepted by itself."""
         if not inspect.isroutine(function) or inspect.isgeneratorfunction(function) or _yields_later(function):
             raise TypeError("intercept() decorates functions and coroutine functions; use it in a with statement here")
         if inspect.iscoroutinefunction(function):

@@ -50,7 +50,7 @@ class Stream:
 
     def end(self, *, reset: bool = False) -> None:
         """Nothing more is written. With ``reset``, what a system would not have taken yet is lost, and what reads
-        beyond the rest is told so, be it that the writer had ended well.
+        after the rest gets that error, even where the writer had ended well.
         """
         with self._changed:
             if self._ended and not (reset and self._chunks):

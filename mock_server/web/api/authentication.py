@@ -30,8 +30,8 @@ class Access:
         if key is None:
             raise GatewayError(Trouble.UNAUTHENTICATED, "send Authorization: Bearer YOUR_API_KEY")
         if self._keys and key not in self._keys:
-            told = "this API key is not one of those the server was started with"
-            raise GatewayError(Trouble.UNAUTHENTICATED, told)
+            message = "this API key is not one of those the server was started with"
+            raise GatewayError(Trouble.UNAUTHENTICATED, message)
         tenant = call.tenant = self._service.tenant(key)
         call.at = call.arrived_at = tenant.clock.now()
         call.order = self._service.next_order()

@@ -50,8 +50,8 @@ def _contract_yaml() -> bytes:
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    told: str = yaml.dump(orjson.loads(_contract()), Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
-    return told.encode()
+    text: str = yaml.dump(orjson.loads(_contract()), Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text.encode()
 
 
 async def page(call: Call) -> Answer:
@@ -140,13 +140,13 @@ def _row(path: str, schema: Any, description: str, required: bool, source: str) 
 def _constraints(schema: Any) -> str:
     if schema.get("format") == "kirin-image":
         return "image: raw base64, or an http(s) URL"
-    told = [schema["type"]]
+    parts = [schema["type"]]
     if "enum" in schema:
-        told = [" or ".join(f'"{value}"' for value in schema["enum"])]
+        parts = [" or ".join(f'"{value}"' for value in schema["enum"])]
     bounds = {"min": ("minLength", "minimum", "minItems"), "max": ("maxLength", "maximum", "maxItems")}
-    told += [f"{word} {schema[key]}" for word, keys in bounds.items() for key in keys if key in schema]
-    told += [f"default {orjson.dumps(schema['default']).decode()}"] if "default" in schema else []
-    return ", ".join(told)
+    parts += [f"{word} {schema[key]}" for word, keys in bounds.items() for key in keys if key in schema]
+    parts += [f"default {orjson.dumps(schema['default']).decode()}"] if "default" in schema else []
+    return ", ".join(parts)
 
 
 async def front(call: Call) -> Answer:

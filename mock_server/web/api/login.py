@@ -33,11 +33,13 @@ class LoginEndpoints:
         self._address = address
 
     async def device_code(self, call: Call) -> Answer:
-        """Begin a login. Raises GatewayError where API keys were named: none of them is given to a stranger."""
+        """Begin a login. Raises GatewayError where API keys were named: a login gives none of them."""
         await _texts(call, "client_id", "client_public_key")
         if self._access.names_keys:
-            told = "access_denied: this server accepts only the API keys it was started with; set one of them instead"
-            raise GatewayError(Trouble.CONFLICT, told)
+            message = (
+                "access_denied: this server accepts only the API keys it was started with; set one of them instead"
+            )
+            raise GatewayError(Trouble.CONFLICT, message)
         login = self._logins.begin()
         page = f"{self._address(call)}{DEVICE_PAGE}"
         return enveloped(
@@ -58,8 +60,10 @@ class LoginEndpoints:
             raise GatewayError(Trouble.MALFORMED, "device_code is required; POST /api/v1/cli/device/code gives one")
         login = self._logins.find(given["device_code"])
         if login is None:
-            told = "invalid_grant: device_code is none that this server gave, or it was forgotten; begin the login anew"
-            raise GatewayError(Trouble.NOT_FOUND, told)
+            message = (
+                "invalid_grant: device_code is none that this server gave, or it was forgotten; begin the login again"
+            )
+            raise GatewayError(Trouble.NOT_FOUND, message)
         if self._logins.has_expired(login):
             return enveloped({"status": "expired"})
         keys = {"access_token": login.key, "refresh_token": f"refresh-{login.key}", "api_key": login.key}

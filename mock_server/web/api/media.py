@@ -112,8 +112,8 @@ class Media:
         end = task.timeline.end
         if self._ttl is None or end is None or now <= end.at + self._ttl:
             return
-        said = f"this URL was valid for {self._ttl:g} s after the task ended, and that was {now - end.at:.0f} s ago"
-        raise GatewayError(Trouble.FORBIDDEN, said)
+        text = f"this URL was valid for {self._ttl:g} s after the task ended, and that was {now - end.at:.0f} s ago"
+        raise GatewayError(Trouble.FORBIDDEN, text)
 
     async def answer(self, call: Call, clip: Clip, ended_at: float) -> Answer:
         """What a clip is sent as; it has been the same since its task ended."""
@@ -127,8 +127,8 @@ class Media:
         _drop_strange_range(call)
         size = path.stat().st_size
         if _beyond(call, size):
-            said = f"the clip has {size} bytes, and the range starts after them"
-            raise GatewayError(Trouble.BAD_RANGE, said, headers={"content-range": f"bytes */{size}"})
+            text = f"the clip has {size} bytes, and the range starts after them"
+            raise GatewayError(Trouble.BAD_RANGE, text, headers={"content-range": f"bytes */{size}"})
         since = format_datetime(datetime.fromtimestamp(ended_at, UTC), usegmt=True)
         return FileAnswer(path, type_, {"etag": tag, "last-modified": since, "x-mock-media": self._kind})
 

@@ -13,7 +13,7 @@ from mock_server.core.errors import GatewayError, Trouble
 
 FIELD = "file"
 
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # what is wrong with a form, its sender is told
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the answer says what is wrong with a form
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ async def read_file(content_type: str, body: bytes) -> Part:
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError, UnicodeError) as error:
-        told = getattr(error, "message", "") or "it has no boundary, or parts that cannot be read"
-        raise GatewayError(Trouble.MALFORMED, f"the body is not multipart/form-data: {told}") from None
+        message = getattr(error, "message", "") or "it has no boundary, or parts that cannot be read"
+        raise GatewayError(Trouble.MALFORMED, f"the body is not multipart/form-data: {message}") from None
     try:
         file = form.get(FIELD)
         if isinstance(file, UploadFile):

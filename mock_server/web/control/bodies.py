@@ -1,4 +1,4 @@
-"""What control calls ask for, each mistake told by the field's name, and how they are answered, without secrets."""
+"""What control calls ask for, each mistake with the field's name, and how they are answered, without secrets."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ async def parsed(call: Call, wanted: type[Wanted]) -> Wanted:
     try:
         return wanted(**value)
     except ValidationError as invalid:
-        told = [
+        mistakes = [
             f"{'.'.join(map(str, error['loc']))}: {error['msg'].lower()}"
             + ("" if error["type"] == "missing" or not wanted.shown_back else f", not {value_shown(error['input'])}")
             for error in invalid.errors()
         ]
         known = ", ".join(wanted.model_fields) or "nothing"
-        raise GatewayError(Trouble.MALFORMED, f"{'; '.join(told)} (known here: {known})") from None
+        raise GatewayError(Trouble.MALFORMED, f"{'; '.join(mistakes)} (known here: {known})") from None
 
 
 def query_of(call: Call, *known: str) -> dict[str, str]:
@@ -100,8 +100,8 @@ def query_of(call: Call, *known: str) -> dict[str, str]:
     for name in query:
         if known and name not in {*known, "key"}:
             listed = ", ".join(dict.fromkeys((*known, "key")))
-            told = f"{name[:60]} means nothing here{nearest(name, known)}; known are {listed}"
-            raise GatewayError(Trouble.MALFORMED, told)
+            message = f"{name[:60]} means nothing here{nearest(name, known)}; known are {listed}"
+            raise GatewayError(Trouble.MALFORMED, message)
     return query
 
 
@@ -121,8 +121,8 @@ def number(query: dict[str, Any], name: str, default: float, *, least: float = 0
     except ValueError:
         value = -1.0
     if not least <= value <= most:
-        told = f"{name} must be a number from {least:g} to {most:g}, not {query[name][:40]!r}"
-        raise GatewayError(Trouble.MALFORMED, told)
+        message = f"{name} must be a number from {least:g} to {most:g}, not {query[name][:40]!r}"
+        raise GatewayError(Trouble.MALFORMED, message)
     return value
 
 

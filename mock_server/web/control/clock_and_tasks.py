@@ -62,8 +62,8 @@ class Control:
         task_id, _, word = call.param("rest").rpartition("/")
         action = SAME_AS.get(word, word)
         if action not in MOVES:
-            told = f"the actions on a task are {', '.join((*MOVES, *SAME_AS))}, not {action[:40]!r}"
-            raise GatewayError(Trouble.NOT_FOUND, told)
+            message = f"the actions on a task are {', '.join((*MOVES, *SAME_AS))}, not {action[:40]!r}"
+            raise GatewayError(Trouble.NOT_FOUND, message)
         tenant, task = await self._state.find(key_of(call), task_id)
         wanted = await parsed(call, SteerBody) if action == "fail" else SteerBody()
         task = await self._state.service.steer(tenant, task, action, wanted.code, wanted.message)
@@ -103,7 +103,7 @@ class Control:
         return shown({"accounts": [account_view(tenant) for tenant in tenants]})
 
     async def reset(self, call: Call) -> Answer:
-        """Forget tasks, calls, files and inboxes, and start the clock anew."""
+        """Forget tasks, calls, files and inboxes, and start the clock again."""
         wanted = await parsed(call, ResetBody)
         await self._state.reset(key_of(call), scenarios=wanted.scenarios)
         return shown({"status": "ok"})

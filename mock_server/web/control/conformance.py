@@ -47,6 +47,6 @@ class Conformance:
         try:
             limits = thresholds(query.get("strictness", "default"))
         except UsageError:
-            told = f"strictness is one of {', '.join(STRICTNESS)}, not {query['strictness'][:40]!r}"
-            raise GatewayError(Trouble.MALFORMED, told) from None
+            message = f"strictness is one of {', '.join(STRICTNESS)}, not {query['strictness'][:40]!r}"
+            raise GatewayError(Trouble.MALFORMED, message) from None
         return shown(as_json(await verdicts_of(self._state.service, self._state.known(key), limits)))

@@ -55,7 +55,7 @@ class Guard:
         self._exposed = exposed
 
     def check_open(self, call: Call) -> None:
-        """Raise GatewayError for a call that a web page makes, be it under a name that was made to point here."""
+        """Raise GatewayError for a call that a web page makes, even under a name that was made to point here."""
         self._check_origin(call)
         if not self._exposed:
             self._check_host(call)

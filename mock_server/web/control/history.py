@@ -86,23 +86,23 @@ class History:
 
 def call_event(tenant: Tenant, exchange: Exchange) -> dict[str, Any]:
     """One call of the API."""
-    told = exchange.shown(tenant.label)
-    headers = {name: value for name, value in told["headers"].items() if name in KEPT_HEADERS}
+    view = exchange.shown(tenant.label)
+    headers = {name: value for name, value in view["headers"].items() if name in KEPT_HEADERS}
     return {
         "kind": "call",
         "tenant": tenant.label,
         "arrived_at": exchange.arrived_at,
         "at": exchange.at,
-        "method": told["method"],
-        "path": told["path"],
+        "method": view["method"],
+        "path": view["path"],
         "headers": headers,
-        "body": told["body"],
+        "body": view["body"],
         "whole": exchange.size <= len(exchange.body) and _is_text(exchange.body),
-        "status": told["status"],
-        "answer": told["answer"],
-        "task": told["task"],
-        "fault": told["fault"],
-        "retry_after": told["retry_after"],
+        "status": view["status"],
+        "answer": view["answer"],
+        "task": view["task"],
+        "fault": view["fault"],
+        "retry_after": view["retry_after"],
         "hung_up": exchange.status == 0 and HUNG_UP in (exchange.fault or ""),
     }
 

@@ -76,14 +76,14 @@ class Receiver:
         return self._state.service.tenant(key).label if key is not None else None
 
     def _tenant(self, call: Call, body: Any) -> Tenant | None:
-        """The tenant a message belongs to: that of the callback it is, or of the task it tells of, or of the key it
+        """The tenant a message belongs to: that of the callback it is, or of the task it reports, or of the key it
         carries.
         """
         if call.header(MARK.encode()) == self._state.courier.mark.encode():
             carried = (call.header(b"webhook-id") or b"").decode("latin-1")
             return self._state.service.tenants.get(self._state.courier.under_way.get(carried, ""))
-        told_of = body.get("id") if isinstance(body, dict) else None
-        tenant = self._state.service.tenant_of(told_of) if isinstance(told_of, str) else None
+        task_id = body.get("id") if isinstance(body, dict) else None
+        tenant = self._state.service.tenant_of(task_id) if isinstance(task_id, str) else None
         return tenant or self._state.service.tenants.get(bearer(call) or query_of(call).get("key", ""))
 
 

@@ -39,12 +39,12 @@ class RecordViews:
         return shown(await task_view(self._state, tenant, task))
 
     async def callbacks(self, call: Call) -> Answer:
-        """Callbacks told and owed, with every attempt; those of one ``task`` or in one ``state``."""
+        """Callbacks delivered and due, with every attempt; those of one ``task`` or in one ``state``."""
         query = query_of(call, "task", "state")
         state = query.get("state")
         if state is not None and state not in set(DeliveryState):
-            told = f"state is one of {', '.join(DeliveryState)}, not {state[:40]!r}"
-            raise GatewayError(Trouble.MALFORMED, told)
+            message = f"state is one of {', '.join(DeliveryState)}, not {state[:40]!r}"
+            raise GatewayError(Trouble.MALFORMED, message)
         found = [
             delivery_view(tenant, task, delivery)
             for tenant, task, delivery in await self._state.deliveries(key_of(call, "task", "state"))
@@ -126,7 +126,7 @@ async def task_view(state: ControlledState, tenant: Tenant, task: Task) -> dict[
 
 
 def delivery_view(tenant: Tenant, task: Task, delivery: Delivery) -> dict[str, Any]:
-    """A callback in full: what it tells, where, and every attempt."""
+    """A callback in full: what it reports, where, and every attempt."""
     return {
         "id": delivery.id,
         "task": task.id,

@@ -35,12 +35,12 @@ def _adapter() -> TypeAdapter[Scenario]:
 
 def scenario_view(scenario: Scenario) -> dict[str, Any]:
     """A scenario as a file would write it, but for API keys."""
-    said: dict[str, Any] = _adapter().dump_python(scenario, mode="json", exclude_defaults=True)
-    if "tenant" in said.get("match", {}):
-        said["match"]["tenant"] = [one if {"*", "?"} & set(one) else masked(one) for one in said["match"]["tenant"]]
+    view: dict[str, Any] = _adapter().dump_python(scenario, mode="json", exclude_defaults=True)
+    if "tenant" in view.get("match", {}):
+        view["match"]["tenant"] = [one if {"*", "?"} & set(one) else masked(one) for one in view["match"]["tenant"]]
     for place, fault in enumerate(scenario.faults):
-        said["faults"][place] = {"fault": fault.fault, **said["faults"][place]}
-    return said
+        view["faults"][place] = {"fault": fault.fault, **view["faults"][place]}
+    return view
 
 
 class ScenarioEndpoints:
@@ -61,20 +61,20 @@ class ScenarioEndpoints:
             scenarios = read_text(content.decode("utf-8"), "the body")
             self._state.post_scenarios(scenarios, key_of(call))
         except (ScenarioMistake, UnicodeDecodeError) as mistake:
-            told = str(mistake) if isinstance(mistake, ScenarioMistake) else "the body is not text in UTF-8"
-            raise GatewayError(Trouble.MALFORMED, told) from None
-        told_of = list(warnings(scenarios, self._endpoints(), list(gateway_codes())))
-        return shown({"scenarios": [scenario.name for scenario in scenarios], "warnings": told_of})
+            message = str(mistake) if isinstance(mistake, ScenarioMistake) else "the body is not text in UTF-8"
+            raise GatewayError(Trouble.MALFORMED, message) from None
+        found = list(warnings(scenarios, self._endpoints(), list(gateway_codes())))
+        return shown({"scenarios": [scenario.name for scenario in scenarios], "warnings": found})
 
     async def listed(self, call: Call) -> Answer:
         """All rules in the order in which they are tried, what they have counted, and the names in the library."""
         key = key_of(call)
         scopes = self._registry.scopes if key is None else [key, None]
-        told = await self._faults_of_callbacks(key)
+        counts = await self._faults_of_callbacks(key)
         rules = [
-            self._rule(rule, "posted", scope, key, told) for scope in scopes for rule in self._registry.posted(scope)
+            self._rule(rule, "posted", scope, key, counts) for scope in scopes for rule in self._registry.posted(scope)
         ]
-        rules += [self._rule(rule, "file", None, key, told) for rule in self._registry.from_files]
+        rules += [self._rule(rule, "file", None, key, counts) for rule in self._registry.from_files]
         files = None
         if self._files is not None:
             files = {"path": str(self._files.path), "loads": self._files.loads, "mistake": self._files.mistake}
@@ -92,13 +92,13 @@ class ScenarioEndpoints:
         )
 
     def _rule(
-        self, rule: Scenario, source: str, scope: str | None, key: str | None, told: Counter[tuple[str, str]]
+        self, rule: Scenario, source: str, scope: str | None, key: str | None, counts: Counter[tuple[str, str]]
     ) -> dict[str, Any]:
         tenants = self._state.known(key)
         fired = {
             f"faults[{place}]": count
             for place, fault in enumerate(rule.faults)
-            if (count := sum(one.counters.fired[rule.name, place] for one in tenants) + told[rule.name, fault.fault])
+            if (count := sum(one.counters.fired[rule.name, place] for one in tenants) + counts[rule.name, fault.fault])
         }
         return {
             **scenario_view(rule),

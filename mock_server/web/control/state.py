@@ -96,7 +96,7 @@ class ControlledState:
             tenant.counters.forget(names)
 
     async def reset(self, key: str | None, *, scenarios: bool = False) -> None:
-        """Forget the tasks, calls, files and inboxes of one tenant, or of all, and start its clock anew; posted
+        """Forget the tasks, calls, files and inboxes of one tenant, or of all, and start its clock again; posted
         scenarios too if told.
 
         All of it is forgotten at one instant; what was under way is ended after that.

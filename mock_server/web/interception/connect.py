@@ -34,8 +34,8 @@ class Refusal(Exception):
     @property
     def body(self) -> dict[str, Any]:
         """In the shape of the gateway's errors (wire#4); the code is the status and 01, as there."""
-        told = {"code": self.status, "message": self.message, "error_code": self.status * 100 + 1}
-        return {"status": told, "data": None}
+        status = {"code": self.status, "message": self.message, "error_code": self.status * 100 + 1}
+        return {"status": status, "data": None}
 
     def raw(self) -> bytes:
         """The whole answer. The short sentence is its reason phrase: many clients show nothing else of it."""

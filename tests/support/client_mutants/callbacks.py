@@ -317,7 +317,7 @@ CALLBACKS = {
     "hands on what is called back, and what is polled": ("A17", {"heard": _hands_on}),
     "late news of running undo the end": ("A18", {"heard": _last_news_count, "followed": _waits_for_news}),
     "says failed meanwhile": ("A18", {"wait_after": _says_failed_meanwhile}),
-    "the last news count, whoever sends them": (
+    "the last event counts, from any sender": (
         "A18",
         {**believing(lambda self, headers, body: True), "heard": _hands_on, "run": _run_without_telling},
     ),

@@ -133,7 +133,7 @@ TRYING = {
     "fetches a broken video again at once": ("W08", {"digest": _digest_at_once}),
     "sends again what was refused": ("W10", {"submit": _twice_what_was_refused}),
     "tries again whatever is not a 200": ("W10", {"is_the_answer": _tries_all_but_a_200}),
-    "tries for ever": ("W13", {"tried": _for_ever}),
+    "tries forever": ("W13", {"tried": _for_ever}),
     "another id after a 409": ("W05", {"submit": _again_after_409}),
     "another id after a 400": ("W10", {"submit": _again_after_400}),
 }
