@@ -24,8 +24,9 @@ from mock_server.models import discover
 from mock_server.platform.answers import result
 from mock_server.platform.task import Task
 from mock_server.scenarios.reading import read_value
-from mock_server.verify.client.cases import ClientCase, cases, prepare
+from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.coverage import Coverage
+from mock_server.verify.client.drawing import cases, prepare
 from mock_server.verify.client.judge import ClientRun, RunResult, judge
 from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultInjector, Run, clip_bytes
 from mock_server.verify.client.properties import EVERY

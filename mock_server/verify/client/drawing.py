@@ -1,0 +1,112 @@
+"""Draws cases from the tables of ``lives`` and the intents of each model; drawn with Hypothesis, and shrunk by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from hypothesis import strategies as st
+
+from mock_server.contract.endpoint import Endpoint
+from mock_server.verify.client import lives
+from mock_server.verify.client.cases import DEADLINE, ClientCase, Expected
+from mock_server.verify.client.intents import intents, wrong_intents
+from mock_server.verify.client.kit import Intent
+
+
+@st.composite
+def cases(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> ClientCase:
+    """Any case. Call ``prepare`` before."""
+    model = draw(_MODELS[0])
+    end = draw(lives.ENDS)
+    faults = [
+        {**draw(lives.SUBMIT_FAULTS), "on": "submit", "skip": place, "times": 1}
+        for place in range(draw(lives.UP_TO_TWO))
+    ]
+    if end == "rejected":
+        params, refused_with = draw(_WRONG[model])
+        faults = [fault for fault in faults if fault["fault"] != "malformed"]  # it would hide the code
+        return ClientCase(Intent(model, params), "rejected", refused_with, _scenario({}, faults))
+    outage = draw(lives.OUTAGES) if end == "never" else None
+    faults += _on_polls(draw) if outage is None else [{**outage, "on": "poll"}]
+    wanted, forge_after, forgery, rotating = draw(lives.CALLBACKS) or (None, None, "guessed", False)
+    kinds = {fault["fault"]: fault for fault in [draw(lives.CALLBACK_FAULTS) for _ in range(wanted or 0)]}
+    if "reorder" in kinds:
+        kinds.pop("early", None)  # together they would tell of an end that has not come
+    faults += kinds.values()
+    params = draw(_RIGHT[model])
+    expected, code, task = _course(draw, endpoints[model], end)
+    download = expected == "completed" and draw(lives.YES_OR_NO)
+    spoiled = draw(lives.MEDIA_FAULTS) if download else None
+    if spoiled is not None:
+        faults.append({**spoiled, "on": "media", "times": 1})
+    return ClientCase(
+        Intent(model, params, wanted is not None, download),
+        expected,
+        code,
+        _scenario(task, faults),
+        draw(lives.DEADLINES) if expected == "never" else DEADLINE,
+        draw(lives.CANCELS),
+        forge_after,
+        forgery,
+        rotating,
+        draw(lives.ELSEWHERE) if expected == "cancelled" else None,
+    )
+
+
+def _on_polls(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """What happens to some of the polls, and to the fetching of the result."""
+    faults: list[dict[str, Any]] = []
+    skip = 0
+    for _ in range(draw(lives.UP_TO_THREE)):
+        skip += draw(lives.AFTER)
+        faults.append({**draw(lives.CALL_FAULTS), "on": "poll", "skip": skip, "times": 1})
+        skip += 1
+    return faults + [{**draw(lives.CALL_FAULTS), "on": "result", "times": 1} for _ in range(draw(lives.UP_TO_ONE))]
+
+
+def _scenario(task: Mapping[str, Any], faults: Sequence[Any]) -> dict[str, Any]:
+    # The name stays as it is: it decides what the chances of faults draw.
+    return {"name": "script", "match": {}, "task": dict(task), "faults": list(faults)}
+
+
+def _course(draw: st.DrawFn, endpoint: Endpoint, end: Any) -> tuple[Expected, str | None, dict[str, Any]]:
+    """How the task goes, and how it ends."""
+    task: dict[str, Any] = {
+        "queued": draw(lives.QUEUED),
+        "running": draw(lives.RUNNING),
+        **draw(lives.ODDITIES),
+        **draw(lives.ON_QUEUE),
+    }
+    if end in {"never", "cancelled"}:
+        return end, None, {**task, "hold": 0}
+    if end == "failed":
+        code, said, kind = draw(_CODES[endpoint.model]), draw(lives.REASONS), draw(lives.KINDS_OF_ERROR)
+        why = {"fail": code, "message": said, "error_type": kind}
+        return "failed", code, {**task, **{name: value for name, value in why.items() if value}}
+    if end in {"empty", "missing"}:
+        return "empty", None, {**task, "output": end}
+    return "completed", None, task if end == 1 else {**task, "output": end}
+
+
+_MODELS: list[st.SearchStrategy[str]] = []
+_RIGHT: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
+_WRONG: dict[str, st.SearchStrategy[tuple[dict[str, Any], str]]] = {}
+_CODES: dict[str, st.SearchStrategy[str]] = {}
+
+
+def prepare(endpoints: Mapping[str, Endpoint]) -> None:
+    """Find the intents of these models, once."""
+    plainest = sorted(endpoints, key=lambda model: len(orjson.dumps(dict(endpoints[model].example))))
+    _MODELS[:] = [lives.table("model", *plainest)]
+    for model, endpoint in endpoints.items():
+        if model not in _RIGHT:
+            _RIGHT[model], _WRONG[model] = (
+                lives.table(f"intent of {model}", *intents(endpoint)),
+                lives.table(f"wrong intent of {model}", *wrong_intents(endpoint)),
+            )
+            _CODES[model] = lives.table(
+                f"code of {model}",
+                *([row.code for row in endpoint.errors.codes] or [endpoint.errors.generation_failed]),
+            )

@@ -1,0 +1,133 @@
+"""What may happen to a task and to the calls about it: tables of choices, from which cases are drawn.
+
+Each table has a name of its own; its first choice is the simplest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from mock_server.core.queue_words import ERROR_TYPES
+
+#: For tasks that never end.
+SHORT_DEADLINES = (60.0, 150.0, 400.0)
+#: The choices of each table, by its name.
+TABLES: dict[str, tuple[Any, ...]] = {}
+
+
+def table(name: str, *choices: Any) -> st.SearchStrategy[Any]:
+    """One of these; the first is the simplest. Everything is drawn so: one choice costs a few microseconds."""
+    TABLES[name] = choices
+    return st.sampled_from(choices)
+
+
+WAITS = (1, 2, 5, 12, 30, 40)
+CALL_FAULTS = table(
+    "fault of a poll",
+    {"fault": "error", "status": 500},
+    {"fault": "error", "status": 502, "html": True},
+    {"fault": "reset"},
+    {"fault": "empty"},
+    {"fault": "malformed"},
+    *({"fault": "rate_limit", "retry_after": wait, "as_date": False} for wait in WAITS),
+    *({"fault": "rate_limit", "retry_after": wait, "as_date": True} for wait in WAITS),
+    *({"fault": "error", "status": 503, "retry_after": wait} for wait in WAITS),
+)
+SUBMIT_FAULTS = table(
+    "fault of a submit",
+    *({"fault": "lost_answer", "how": how} for how in ("reset", "close", "error")),
+    {"fault": "error", "status": 500},
+    {"fault": "error", "status": 502, "html": True},
+    {"fault": "reset"},
+    {"fault": "malformed"},
+    *({"fault": "rate_limit", "retry_after": wait, "as_date": wait > 10} for wait in WAITS),
+    {"fault": "error", "status": 503, "retry_after": 12},
+)
+CALLBACK_FAULTS = table(
+    "fault of a callback",
+    {"fault": "duplicate", "gap": 3},
+    {"fault": "reorder"},
+    {"fault": "late", "seconds": 90},
+    {"fault": "early"},
+    {"fault": "drop", "times": 1},
+    {"fault": "garbage", "times": 1},
+    {"fault": "foreign_id"},
+    {"fault": "bad_signature"},
+    {"fault": "stale_signature"},
+    {"fault": "unknown_fields"},
+)
+MEDIA_FAULTS = table(
+    "fault of a video",
+    None,
+    {"fault": "truncate"},
+    {"fault": "wrong_length", "by": 700},
+    {"fault": "reset"},
+    {"fault": "error", "status": 502},
+    {"fault": "expired", "after": 600},
+)
+#: What may befall every poll of a task that never ends.
+OUTAGES = table("outage", None, None, {"fault": "error", "status": 500}, {"fault": "reset"})
+UP_TO_ONE = table("up to one", 0, 0, 0, 1)
+UP_TO_TWO = table("up to two", 0, 0, 1, 2)
+UP_TO_THREE = table("up to three", 0, 1, 2, 3)
+AFTER = table("calls before a fault", 0, 1, 2, 3)
+YES_OR_NO = table("yes or no", False, True)
+#: How the callbacks go: none wanted; or how many faults, when and how one is forged, and whether two secrets sign.
+CALLBACKS = table(
+    "callbacks",
+    None,
+    None,
+    None,
+    (0, None, "guessed", False),
+    (1, None, "guessed", False),
+    (2, None, "guessed", False),
+    (2, None, "guessed", False),
+    (0, 4.0, "guessed", False),
+    (1, 60.0, "guessed", False),
+    (0, 20.0, "bare", False),
+    (0, 20.0, "odd", False),
+    (0, None, "guessed", True),
+)
+CANCELS = table("cancel", None, None, None, None, None, None, 1.0, 6.0, 30.0, 90.0)
+QUEUED = table("seconds queued", 0, 1, 3, 8, 20)
+RUNNING = table("seconds running", 1, 2, 4, 9, 17, 31, 60, 120, 240)
+ODDITIES = table(
+    "oddity",
+    {},
+    {},
+    {},
+    {"progress": (0, 0.99)},
+    {"progress": (0.5, 0.5, 0.5)},
+    {"progress": (1, 1)},
+    {"fields": {"eta_seconds": 3, "trace": {"worker": [1]}}},
+    {"status_word": "processing"},
+    {"status_word": "postprocessing"},
+    {"status_word": "pending", "fields": {"eta_seconds": 3}},
+)
+ENDS = table(
+    "end",
+    *[1] * 5,
+    *(2, 3, "empty", "missing"),
+    *("failed", "failed", "failed", "cancelled", "cancelled"),
+    *("rejected", "rejected", "never"),
+)
+#: What only a client of the queue protocol sees.
+ON_QUEUE = table(
+    "on the queue",
+    {},
+    {},
+    {},
+    {"queue_form": "older"},
+    {"queue_form": "older"},
+    {"queue_urls": "other_host"},
+    {"queue_form": "older", "queue_urls": "other_host"},
+    {"queue_result_after": 12},
+    {"queue_result_after": 50},
+    {"queue_result_after": 20, "queue_form": "older"},
+)
+KINDS_OF_ERROR = table("error type", None, None, *ERROR_TYPES)
+ELSEWHERE = table("cancelled elsewhere", 8.0, 40.0, 130.0)
+REASONS = table("reason", "", "", "The prompt was refused: „Äpfel“")
+DEADLINES = table("deadline", *SHORT_DEADLINES)
