@@ -1,4 +1,4 @@
-"""Draws cases from the tables of ``lives`` and the intents of each model; drawn with Hypothesis, and shrunk by it."""
+"""Draws cases from the tables of ``lives`` and the intents of each model."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from hypothesis import strategies as st
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.client import lives
 from mock_server.verify.client.cases import DEADLINE, ClientCase, Expected
 from mock_server.verify.client.intents import intents, wrong_intents
 from mock_server.verify.client.kit import Intent
+from mock_server.verify.client.tables import Draw, Table, table
 
 
-@st.composite
-def cases(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> ClientCase:
+def cases(draw: Draw, endpoints: Mapping[str, Endpoint]) -> ClientCase:
     """Any case. Call ``prepare`` before."""
     model = draw(_MODELS[0])
     end = draw(lives.ENDS)
@@ -37,7 +36,7 @@ def cases(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> ClientCase:
     faults += kinds.values()
     params = draw(_RIGHT[model])
     expected, code, task = _course(draw, endpoints[model], end)
-    download = expected == "completed" and draw(lives.YES_OR_NO)
+    download = expected == "completed" and draw(lives.DOWNLOAD)
     spoiled = draw(lives.MEDIA_FAULTS) if download else None
     if spoiled is not None:
         faults.append({**spoiled, "on": "media", "times": 1})
@@ -55,15 +54,15 @@ def cases(draw: st.DrawFn, endpoints: Mapping[str, Endpoint]) -> ClientCase:
     )
 
 
-def _on_polls(draw: st.DrawFn) -> list[dict[str, Any]]:
+def _on_polls(draw: Draw) -> list[dict[str, Any]]:
     """What happens to some of the polls, and to the fetching of the result."""
     faults: list[dict[str, Any]] = []
     skip = 0
     for _ in range(draw(lives.UP_TO_THREE)):
         skip += draw(lives.AFTER)
-        faults.append({**draw(lives.CALL_FAULTS), "on": "poll", "skip": skip, "times": 1})
+        faults.append({**draw(lives.POLL_FAULTS), "on": "poll", "skip": skip, "times": 1})
         skip += 1
-    return faults + [{**draw(lives.CALL_FAULTS), "on": "result", "times": 1} for _ in range(draw(lives.UP_TO_ONE))]
+    return faults + [{**draw(lives.RESULT_FAULTS), "on": "result", "times": 1} for _ in range(draw(lives.UP_TO_ONE))]
 
 
 def _scenario(task: Mapping[str, Any], faults: Sequence[Any]) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def _scenario(task: Mapping[str, Any], faults: Sequence[Any]) -> dict[str, Any]:
     return {"name": "script", "match": {}, "task": dict(task), "faults": list(faults)}
 
 
-def _course(draw: st.DrawFn, endpoint: Endpoint, end: Any) -> tuple[Expected, str | None, dict[str, Any]]:
+def _course(draw: Draw, endpoint: Endpoint, end: Any) -> tuple[Expected, str | None, dict[str, Any]]:
     """How the task goes, and how it ends."""
     task: dict[str, Any] = {
         "queued": draw(lives.QUEUED),
@@ -90,23 +89,23 @@ def _course(draw: st.DrawFn, endpoint: Endpoint, end: Any) -> tuple[Expected, st
     return "completed", None, task if end == 1 else {**task, "output": end}
 
 
-_MODELS: list[st.SearchStrategy[str]] = []
-_RIGHT: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
-_WRONG: dict[str, st.SearchStrategy[tuple[dict[str, Any], str]]] = {}
-_CODES: dict[str, st.SearchStrategy[str]] = {}
+_MODELS: list[Table] = []
+_RIGHT: dict[str, Table] = {}
+_WRONG: dict[str, Table] = {}
+_CODES: dict[str, Table] = {}
 
 
 def prepare(endpoints: Mapping[str, Endpoint]) -> None:
     """Find the intents of these models, once."""
     plainest = sorted(endpoints, key=lambda model: len(orjson.dumps(dict(endpoints[model].example))))
-    _MODELS[:] = [lives.table("model", *plainest)]
+    _MODELS[:] = [table("model", *plainest)]
     for model, endpoint in endpoints.items():
         if model not in _RIGHT:
             _RIGHT[model], _WRONG[model] = (
-                lives.table(f"intent of {model}", *intents(endpoint)),
-                lives.table(f"wrong intent of {model}", *wrong_intents(endpoint)),
+                table(f"intent of {model}", *intents(endpoint)),
+                table(f"wrong intent of {model}", *wrong_intents(endpoint)),
             )
-            _CODES[model] = lives.table(
+            _CODES[model] = table(
                 f"code of {model}",
                 *([row.code for row in endpoint.errors.codes] or [endpoint.errors.generation_failed]),
             )

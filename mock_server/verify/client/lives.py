@@ -1,31 +1,18 @@
 """What may happen to a task and to the calls about it: tables of choices, from which cases are drawn.
 
-Each table has a name of its own; its first choice is the simplest.
+Each table has a name of its own; its first choice is the simplest. The covering set has each choice of each table, see
+``tables``.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from hypothesis import strategies as st
-
 from mock_server.core.queue_words import ERROR_TYPES
+from mock_server.verify.client.tables import table
 
 #: For tasks that never end.
 SHORT_DEADLINES = (60.0, 150.0, 400.0)
-#: The choices of each table, by its name.
-TABLES: dict[str, tuple[Any, ...]] = {}
-
-
-def table(name: str, *choices: Any) -> st.SearchStrategy[Any]:
-    """One of these; the first is the simplest. Everything is drawn so: one choice costs a few microseconds."""
-    TABLES[name] = choices
-    return st.sampled_from(choices)
-
-
 WAITS = (1, 2, 5, 12, 30, 40)
-CALL_FAULTS = table(
-    "fault of a poll",
+_CALL_FAULTS = (
     {"fault": "error", "status": 500},
     {"fault": "error", "status": 502, "html": True},
     {"fault": "reset"},
@@ -35,6 +22,8 @@ CALL_FAULTS = table(
     *({"fault": "rate_limit", "retry_after": wait, "as_date": True} for wait in WAITS),
     *({"fault": "error", "status": 503, "retry_after": wait} for wait in WAITS),
 )
+POLL_FAULTS = table("fault of a poll", *_CALL_FAULTS, on="poll")
+RESULT_FAULTS = table("fault of a result", *_CALL_FAULTS, on="result")
 SUBMIT_FAULTS = table(
     "fault of a submit",
     *({"fault": "lost_answer", "how": how} for how in ("reset", "close", "error")),
@@ -44,6 +33,7 @@ SUBMIT_FAULTS = table(
     {"fault": "malformed"},
     *({"fault": "rate_limit", "retry_after": wait, "as_date": wait > 10} for wait in WAITS),
     {"fault": "error", "status": 503, "retry_after": 12},
+    on="submit",
 )
 CALLBACK_FAULTS = table(
     "fault of a callback",
@@ -57,6 +47,7 @@ CALLBACK_FAULTS = table(
     {"fault": "bad_signature"},
     {"fault": "stale_signature"},
     {"fault": "unknown_fields"},
+    on="callback",
 )
 MEDIA_FAULTS = table(
     "fault of a video",
@@ -66,14 +57,15 @@ MEDIA_FAULTS = table(
     {"fault": "reset"},
     {"fault": "error", "status": 502},
     {"fault": "expired", "after": 600},
+    on="media",
 )
 #: What may befall every poll of a task that never ends.
-OUTAGES = table("outage", None, None, {"fault": "error", "status": 500}, {"fault": "reset"})
-UP_TO_ONE = table("up to one", 0, 0, 0, 1)
-UP_TO_TWO = table("up to two", 0, 0, 1, 2)
-UP_TO_THREE = table("up to three", 0, 1, 2, 3)
-AFTER = table("calls before a fault", 0, 1, 2, 3)
-YES_OR_NO = table("yes or no", False, True)
+OUTAGES = table("outage", None, None, {"fault": "error", "status": 500}, {"fault": "reset"}, on="poll")
+UP_TO_ONE = table("up to one", 0, 0, 0, 1, on="nothing")
+UP_TO_TWO = table("up to two", 0, 0, 1, 2, on="nothing")
+UP_TO_THREE = table("up to three", 0, 1, 2, 3, on="nothing")
+AFTER = table("calls before a fault", 0, 1, 2, 3, on="nothing")
+DOWNLOAD = table("download", False, True)
 #: How the callbacks go: none wanted; or how many faults, when and how one is forged, and whether two secrets sign.
 CALLBACKS = table(
     "callbacks",
@@ -89,8 +81,9 @@ CALLBACKS = table(
     (0, 20.0, "bare", False),
     (0, 20.0, "odd", False),
     (0, None, "guessed", True),
+    on="callbacks",
 )
-CANCELS = table("cancel", None, None, None, None, None, None, 1.0, 6.0, 30.0, 90.0)
+CANCELS = table("cancel", None, None, None, None, None, None, 1.0, 6.0, 30.0, 90.0, on="cancel")
 QUEUED = table("seconds queued", 0, 1, 3, 8, 20)
 RUNNING = table("seconds running", 1, 2, 4, 9, 17, 31, 60, 120, 240)
 ODDITIES = table(
@@ -126,6 +119,7 @@ ON_QUEUE = table(
     {"queue_result_after": 12},
     {"queue_result_after": 50},
     {"queue_result_after": 20, "queue_form": "older"},
+    on="queue",
 )
 KINDS_OF_ERROR = table("error type", None, None, *ERROR_TYPES)
 ELSEWHERE = table("cancelled elsewhere", 8.0, 40.0, 130.0)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, Protocol
 from urllib.parse import urlsplit
-
-import hypothesis
-from hypothesis import HealthCheck, Phase
-from hypothesis.errors import Flaky, NoSuchExample
-from hypothesis.reporting import with_reporter
 
 from mock_server.conformance.checks import Observer
 from mock_server.conformance.properties import Fault, Thresholds, Verdict
@@ -26,11 +20,11 @@ from mock_server.platform.task import Task
 from mock_server.scenarios.reading import read_value
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.coverage import Coverage
-from mock_server.verify.client.drawing import cases, prepare
+from mock_server.verify.client.covering import Drawn, covering, random_cases
 from mock_server.verify.client.judge import ClientRun, RunResult, judge
 from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultInjector, Run, clip_bytes
 from mock_server.verify.client.properties import EVERY
-from mock_server.verify.client.strategies import backend
+from mock_server.verify.client.reducing import Enough, reduce
 
 #: The search for a smaller case ends after so many calls of a client in this process, which is the same on every
 #: machine; and after so many real seconds of a program.
@@ -58,17 +52,18 @@ class Broken(Exception):
     """The client does not run at all any more; what is said of it is for a person."""
 
 
-class _Enough(BaseException):
-    """What was looked for was seen, or the time for it is over."""
-
-
 @dataclass
 class Shown:
     """The smallest case found that violates one property, and what happened in it."""
 
-    case: ClientCase
+    drawn: Drawn
     fault: Fault
     ran: RunResult
+
+    @property
+    def case(self) -> ClientCase:
+        """What was run."""
+        return self.ran.case
 
 
 @dataclass
@@ -85,16 +80,18 @@ class Report:
     elapsed: float = 0.0
     stopped: str | None = None
     last: RunResult | None = None
+    last_drawn: Drawn | None = None
 
-    def add(self, ran: RunResult, verdict: Verdict) -> None:
+    def add(self, drawn: Drawn, ran: RunResult, verdict: Verdict) -> None:
         """Count one case more."""
         self.runs += 1
         self.last = ran
         self.met.add(ran.case, ran.traffic)
+        self.last_drawn = drawn
         self.exercised.update(set(verdict.exercised))
         self.violated.update({fault.property.id for fault in verdict.faults})
         for fault in verdict.faults:
-            self.shown.setdefault(fault.property.id, Shown(ran.case, fault, ran))
+            self.shown.setdefault(fault.property.id, Shown(drawn, fault, ran))
 
     @property
     def clean(self) -> bool:
@@ -111,7 +108,6 @@ class Harness:
         self._seed = seed
         self._injector = FaultInjector(seed)
         self._endpoints: Mapping[str, Endpoint] = discover()
-        prepare(self._endpoints)
         self._observer = Observer(self._injector.built.service.judges, limits)
 
     def verify(self, count: int, *, shrink: bool = True, until: str | None = None) -> Report:
@@ -120,24 +116,25 @@ class Harness:
         """
         report, began = Report(), stopwatch()
 
-        def tried(case: ClientCase) -> None:
+        for one in islice(chain(covering(self._endpoints), random_cases(self._endpoints, self._seed)), count):
+            self._try(one, report)
             if until in report.shown or report.stopped is not None:
-                return  # an exception would have Hypothesis tell of it
-            try:
-                report.add(*self.run(case))
-            except Broken as broken:
-                report.stopped = str(broken)
-                return
-            if report.last is not None and report.last.played.fatal:
-                report.stopped = f"the client cannot be run any more; that was case {report.runs}"
-
-        self._drawn(tried, count)
+                break
         if shrink and report.stopped is None:
             for property_id, shown in report.shown.items():
                 if not shown.ran.played.slow:
                     report.shown[property_id] = self._smallest(property_id, shown)
         report.elapsed = stopwatch() - began
         return report
+
+    def _try(self, one: Drawn, report: Report) -> None:
+        try:
+            report.add(one, *self.run(one.case))
+        except Broken as broken:
+            report.stopped = str(broken)
+            return
+        if report.last is not None and report.last.played.fatal:
+            report.stopped = f"the client cannot be run any more; that was case {report.runs}"
 
     @property
     def complaints(self) -> Mapping[str, str]:
@@ -147,22 +144,14 @@ class Harness:
     def close(self, report: Report) -> None:
         """End the client, and add to the report what there is to complain of in its end."""
         self._session.close()
-        if report.last is None:
+        if report.last is None or report.last_drawn is None:
             return
         if report.last.played.program and not report.last.played.blamed:
             report.exercised["X02"] += 1
         for property_id, says in self._session.complaints.items():
             fault = Fault(EVERY[property_id], says, report.last.ended_at)
             report.violated[property_id] += 1
-            report.shown.setdefault(property_id, Shown(report.last.case, fault, report.last))
-
-    def _drawn(self, tried: Callable[[ClientCase], None], count: int) -> None:
-        @self._settings(count, Phase.generate)
-        @hypothesis.given(cases(self._endpoints))
-        def all_of_them(case: ClientCase) -> None:
-            tried(case)
-
-        all_of_them()
+            report.shown.setdefault(property_id, Shown(report.last_drawn, fault, report.last))
 
     def _smallest(self, property_id: str, shown: Shown) -> Shown:
         """The smallest case that shows the same, of those that are found in the time there is."""
@@ -172,36 +161,21 @@ class Harness:
         def shows(case: ClientCase) -> bool:
             nonlocal found, calls
             if calls > SHRINKING_CALLS or (program and stopwatch() - began > SHRINKING):
-                raise _Enough
+                raise Enough
             try:
                 ran, verdict = self.run(case)
             except Broken:
-                raise _Enough from None
+                raise Enough from None
             if ran.played.fatal:
-                raise _Enough
+                raise Enough
             calls += len(ran.traffic.calls) + OF_A_CASE
             faults = verdict.of(property_id)
             if faults:
-                found = Shown(case, faults[0], ran)
+                found = Shown(shown.drawn, faults[0], ran)
             return bool(faults)
 
-        settings = self._settings(SHRINKING_CALLS, Phase.generate, Phase.shrink)
-        silence = with_reporter(lambda _: None)  # a seed of Hypothesis' own is of no use here
-        with silence, contextlib.suppress(_Enough, NoSuchExample, Flaky):
-            drawn = cases(self._endpoints)
-            hypothesis.find(drawn, shows, settings=settings, random=random.Random(self._seed))  # noqa: S311 - to repeat
+        reduce(shown.drawn, self._endpoints, shows)
         return found
-
-    def _settings(self, count: int, *phases: Phase) -> hypothesis.settings:
-        """How cases are drawn: from the seed alone, and nothing kept."""
-        return hypothesis.settings(
-            max_examples=count,
-            database=None,
-            deadline=None,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-            backend=backend(self._seed),
-        )
 
     def run(self, case: ClientCase) -> tuple[RunResult, Verdict]:
         """Run one case; what happened, and the verdict on the client. Raises Broken."""

@@ -1,0 +1,115 @@
+"""The covering set: as few cases as will do, in which each choice of each table stands at least once.
+
+It is the same for every seed and every client. Cases are found one after another: of some that are drawn toward what is
+still missing, the one with the most of it is kept.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mock_server.contract.endpoint import Endpoint
+from mock_server.verify.client.cases import ClientCase
+from mock_server.verify.client.drawing import cases, prepare
+from mock_server.verify.client.tables import TABLES, Choice, Recorder, Table, again, at_random
+
+#: The covering set has no more cases than this.
+MOST = 150
+#: So many cases are drawn for each that is kept.
+DRAWN_EACH = 30
+#: Where the choice does not matter any more, the simplest is taken this often, so that little hides the rest.
+SIMPLEST = 0.6
+#: After its user has cancelled, a client sees no more than this.
+BEFORE_A_CANCEL = frozenset({"submit", "cancel", "callbacks", "case", "nothing"})
+FAULTS = frozenset({"submit", "poll", "result", "media", "callback"})
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A case, and the choices that made it."""
+
+    case: ClientCase
+    choices: tuple[Choice, ...]
+
+
+def drawn(endpoints: Mapping[str, Endpoint], place_in: Callable[[Table], int]) -> Drawn:
+    """One case, drawn with this choice."""
+    draw = Recorder(place_in)
+    case = cases(draw, endpoints)
+    return Drawn(case, tuple(draw.choices))
+
+
+def random_cases(endpoints: Mapping[str, Endpoint], seed: int) -> Iterator[Drawn]:
+    """Cases without end, from a seed."""
+    source = random.Random(seed)  # noqa: S311 - to repeat
+    while True:
+        yield drawn(endpoints, at_random(source))
+
+
+def redrawn(endpoints: Mapping[str, Endpoint], choices: Sequence[Choice]) -> Drawn:
+    """The case of these choices, or the nearest to it."""
+    return drawn(endpoints, again(choices))
+
+
+def goals() -> list[Choice]:
+    """All choices that the covering set is to have."""
+    return [(one.name, place) for one in TABLES.values() if one.goal for place in one.distinct]
+
+
+_COVERING: dict[tuple[str, ...], tuple[Drawn, ...]] = {}
+
+
+def covering(endpoints: Mapping[str, Endpoint]) -> tuple[Drawn, ...]:
+    """The covering set for these models; found once."""
+    key = tuple(sorted(endpoints))
+    if key not in _COVERING:
+        prepare(endpoints)
+        _COVERING[key] = tuple(_found(endpoints))
+    return _COVERING[key]
+
+
+def _found(endpoints: Mapping[str, Endpoint]) -> Iterator[Drawn]:
+    source = random.Random(0)  # noqa: S311 - the same set always
+    missing = set(goals())
+    for _ in range(MOST):
+        left = Counter(name for name, _ in missing)
+        toward = _toward(source, missing)
+        some = [drawn(endpoints, toward) for _ in range(DRAWN_EACH)]
+        best = max(some, key=lambda one: sum(1 + left[name] for name, _ in missing & shown_by(one)))
+        missing -= shown_by(best)
+        yield best
+
+
+def _toward(source: random.Random, missing: set[Choice]) -> Callable[[Table], int]:
+    """Choose what is still missing, else mostly the simplest."""
+
+    def place_in(of: Table) -> int:
+        wanted = [place for place in of.distinct if (of.name, place) in missing]
+        if wanted and source.random() > 1 / (1 + 4 * len(wanted)):
+            return source.choice(wanted)
+        return of.distinct[0] if source.random() < SIMPLEST else source.choice(of.distinct)
+
+    return place_in
+
+
+def shown_by(one: Drawn) -> set[Choice]:
+    """The choices of a case that a client can come to see."""
+    faults = one.case.scenario["faults"]
+    cancelled = one.case.cancel_after is not None
+    return {
+        (name, place)
+        for name, place in one.choices
+        if not (cancelled and TABLES[name].on not in BEFORE_A_CANCEL) and _is_there(TABLES[name], place, faults)
+    }
+
+
+def _is_there(of: Table, place: int, faults: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a fault that was chosen made it into the case."""
+    choice = of.choices[place]
+    if of.on not in FAULTS or not isinstance(choice, dict):
+        return True
+    return any(choice.items() <= fault.items() for fault in faults)

@@ -1,0 +1,58 @@
+"""Finds a smaller case that shows the same: simpler choices first, and then less in the intent."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from mock_server.contract.endpoint import Endpoint
+from mock_server.verify.client.cases import ClientCase
+from mock_server.verify.client.covering import Drawn, redrawn
+from mock_server.verify.client.tables import Choice
+
+
+class Enough(BaseException):
+    """The search is to end: the time for it is over, or the client does not run any more."""
+
+
+def reduce(start: Drawn, endpoints: Mapping[str, Endpoint], shows: Callable[[ClientCase], bool]) -> None:
+    """Try smaller and smaller cases, each of which ``shows`` the same; ``shows`` keeps the last that does. It may raise
+    Enough.
+    """
+    with contextlib.suppress(Enough):
+        _simpler_choices(start, endpoints, shows)
+
+
+def _simpler_choices(start: Drawn, endpoints: Mapping[str, Endpoint], shows: Callable[[ClientCase], bool]) -> Drawn:
+    found, tried = start, {start.choices}
+    while True:
+        for choices in _simpler(found.choices):
+            one = redrawn(endpoints, choices)
+            if one.choices in tried or _weight(one) >= _weight(found):
+                continue
+            tried.add(one.choices)
+            if shows(one.case):
+                found = one
+                break
+        else:
+            return found
+
+
+def _weight(one: Drawn) -> tuple[int, int]:
+    """How far a case is from the simplest: how many choices are other, and how far down they stand."""
+    return sum(place > 0 for _, place in one.choices), sum(place for _, place in one.choices)
+
+
+def _simpler(choices: Sequence[Choice]) -> Iterator[tuple[Choice, ...]]:
+    """Simpler choices: first many at once are made the simplest, then one alone, then one a little simpler."""
+    others = [at for at, (_, place) in enumerate(choices) if place]
+    size = len(others)
+    while size:
+        for begin in range(0, len(others), size):
+            put = set(others[begin : begin + size])
+            yield tuple((name, 0 if at in put else place) for at, (name, place) in enumerate(choices))
+        size //= 2
+    for at in others:
+        name, place = choices[at]
+        for nearer in dict.fromkeys((place // 2, place - 1)):
+            yield (*choices[:at], (name, nearer), *choices[at + 1 :])
