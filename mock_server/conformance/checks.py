@@ -10,7 +10,7 @@ from typing import Any
 
 from mock_server.conformance.grouping import Ids, by_task, repeats_of, tries_of
 from mock_server.conformance.properties import Thresholds, Verdict
-from mock_server.conformance.traffic import Seen, Traffic, task_id_of
+from mock_server.conformance.traffic import BROKEN_OFF, Seen, Traffic, task_id_of
 from mock_server.contract.judge import Judge, wrapped_body
 from mock_server.core.errors import TaskRejected
 
@@ -18,7 +18,6 @@ from mock_server.core.errors import TaskRejected
 PASSING = frozenset({402, 408, 409, 425, 429})
 #: How a key may be sent, in lower case.
 SCHEMES = frozenset({"bearer", "key"})
-BROKEN_OFF = ("truncate", "reset", "wrong_length")
 
 
 class Observer:

@@ -23,6 +23,8 @@ _HOST = re.compile(r"https?://([^/?#]+)", re.IGNORECASE)
 _MEDIA = re.compile(r"/media/([0-9a-f]+)/[0-9]+\.mp4")
 #: The words for a task that has ended, in lower case; the queue side writes COMPLETED for all of them.
 FINAL = frozenset({"completed", "failed", "cancelled", "canceled"})
+#: The faults that let an answer break off.
+BROKEN_OFF = ("truncate", "reset", "wrong_length")
 #: The calls about one task that ask how it stands, or for its result.
 QUESTIONS = frozenset({"poll", "result"})
 #: The URLs that answers of the queue side name.
@@ -107,10 +109,15 @@ class Seen:
         """The body as JSON, None where it is none."""
         return _json(self.body)
 
+    @property
+    def broke_off(self) -> bool:
+        """Whether only a part of the answer came, as a fault says."""
+        return self.fault is not None and any(word in self.fault for word in BROKEN_OFF)
+
     @cached_property
     def told(self) -> dict[str, Any]:
-        """The answer as a JSON object, empty where it is none."""
-        found = _json(self.answer)
+        """The answer as a JSON object, empty where it is none, or broke off."""
+        found = None if self.broke_off else _json(self.answer)
         return found if isinstance(found, dict) else {}
 
     @property
@@ -168,7 +175,7 @@ class Seen:
     @property
     def lost(self) -> bool:
         """Whether the client cannot know what became of it: no answer, a broken one, or a 5xx."""
-        broken = self.status in {200, 202} and self.kind != "media" and not self.told
+        broken = self.status is not None and self.status < 300 and self.kind != "media" and not self.told
         return self.status is None or self.status >= 500 or broken
 
     @property

@@ -142,6 +142,9 @@ class Clock:
 class Sleeper:
     """Sleeps by a clock, and reports when it rests; a context manager. Advancing the clock waits for that."""
 
+    #: Whether it ends by itself when the client would hang up.
+    stands_for_client = False
+
     def __init__(self, clock: Clock, among: dict[Sleeper, None], most: float) -> None:
         self._clock = clock
         self._among = among

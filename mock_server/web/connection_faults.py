@@ -149,7 +149,12 @@ GONE = Disturbance(silent=True, ending="close", handled=False)
 
 @contextlib.asynccontextmanager
 async def ends_when_hung_up(receive: Receive, sleeper: Sleeper) -> AsyncIterator[None]:
-    """Let a sleeper's sleep end for good when the client hangs up meanwhile."""
+    """Let a sleeper's sleep end for good when the client hangs up meanwhile. One that stands for a client knows that
+    itself.
+    """
+    if sleeper.stands_for_client:
+        yield
+        return
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -85,20 +85,40 @@ class Adapter(Protocol):
         """The user does not want it any more; called while ``run`` sleeps."""
 
 
+#: How many virtual seconds a client is taken to wait for an answer where its own timeout is not known.
+USUAL_TIMEOUT = 60.0
+
+
 class Reply(NamedTuple):
-    """An answer of the platform. ``cut`` says that the connection ended before all of the body had come."""
+    """An answer of the platform. ``cut`` says that the connection ended before all of the body had come, ``stalled``
+    that nothing more of it came until the client's own timeout.
+    """
 
     status: int
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     cut: bool = False
+    stalled: bool = False
+
+
+class CallTimeout(ConnectionResetError):
+    """The client hung up: nothing had come for as long as its own timeout says."""
 
 
 class Platform(Protocol):
     """The side a kit speaks to."""
 
-    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
-        """One call. Raises ConnectionResetError when the connection ends without an answer."""
+    def answer(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        timeout: float | None = USUAL_TIMEOUT,
+    ) -> Reply:
+        """One call, of a client that waits for ``timeout`` virtual seconds, or without end. Raises ConnectionResetError
+        when the connection ends without an answer, CallTimeout when the client hangs up.
+        """
 
     def now(self) -> float:
         """Virtual Unix seconds."""
@@ -137,7 +157,9 @@ class Kit:
         return self.platform.now()
 
     def sleep(self, seconds: float) -> None:
-        """Let virtual time pass, to use in place of time.sleep."""
+        """Let virtual time pass, to use in place of time.sleep. Raises ValueError as that does."""
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
         self.platform.sleep(seconds)
 
     async def asleep(self, seconds: float) -> None:
@@ -168,32 +190,43 @@ class KitTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
         target = request.url.raw_path.decode("ascii")
+        timeout = request.extensions.get("timeout", {}).get("read")
         try:
-            reply = self._platform.answer(request.method, target, request.headers.raw, request.content)
+            reply = self._platform.answer(request.method, target, request.headers.raw, request.content, timeout)
+        except CallTimeout as error:
+            raise httpx.ReadTimeout(str(error), request=request) from None
         except ConnectionResetError as error:
             raise httpx.ReadError(str(error), request=request) from None
-        if reply.cut:
-            return httpx.Response(reply.status, headers=list(reply.headers), stream=CutStream(reply.body, request))
-        return httpx.Response(reply.status, headers=list(reply.headers), content=reply.body)
+        return httpx.Response(
+            reply.status,
+            headers=list(reply.headers),
+            stream=KitStream(reply, request),
+            extensions={"http_version": b"HTTP/1.1"},
+        )
 
 
-class CutStream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that breaks off."""
+class KitStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of an answer, a piece at a time. It may break off."""
 
-    def __init__(self, body: bytes, request: httpx.Request) -> None:
-        self._body = body
+    PIECE = 512
+
+    def __init__(self, reply: Reply, request: httpx.Request) -> None:
+        self._reply = reply
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._body
-        raise self._error()
+        body = self._reply.body
+        for start in range(0, len(body), self.PIECE):
+            yield body[start : start + self.PIECE]
+        if self._reply.stalled:
+            raise httpx.ReadTimeout("nothing more came", request=self._request)
+        if self._reply.cut:
+            said = "the connection ended before all of the body had come"
+            raise httpx.RemoteProtocolError(said, request=self._request)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._body
-        raise self._error()
-
-    def _error(self) -> httpx.RemoteProtocolError:
-        return httpx.RemoteProtocolError("the connection ended before all of the body had come", request=self._request)
+        for piece in self:
+            yield piece
 
 
 MakeAdapter = Callable[[Kit], Adapter]

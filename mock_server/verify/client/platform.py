@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote
@@ -21,16 +21,16 @@ from mock_server.conformance.traffic import CallbackSeen, Traffic
 from mock_server.core.clock import MANUAL, stopwatch
 from mock_server.core.moments import moment
 from mock_server.lifecycle.timeline import FINAL
-from mock_server.media.clip import Clip
 from mock_server.platform.courier import Courier, Outcome, after_attempt
+from mock_server.platform.journal import Exchange
 from mock_server.platform.task import Attempt, Delivery, DeliveryState, Task
 from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.model import Scenario
 from mock_server.settings import of_keywords
-from mock_server.verify.client.kit import Reply
-from mock_server.web.api.media import Media
+from mock_server.verify.client.call_time import CallTime, Unanswered
+from mock_server.verify.client.kit import USUAL_TIMEOUT, CallTimeout, Reply
+from mock_server.verify.client.stand_ins import Quiet, SmallMedia, finished
 from mock_server.web.app import create_app
-from mock_server.web.messages import Answer, Call
 
 Result = TypeVar("Result")
 KEY = "sk-under-test"
@@ -39,6 +39,9 @@ CALLBACK_URL = "http://127.0.0.1/callbacks"
 #: Calls in one run, and after its deadline, before a client is taken for one that never ends; and pauses, which are
 #: more where they are short.
 MOST_CALLS = 1_000
+#: That is for deadlines of up to so many seconds; of longer ones each second is good for so many more.
+USUAL_DEADLINE = 900.0
+CALLS_A_SECOND = 1.2
 MOST_LATE = 40
 MOST_PAUSES = 20_000
 MOST_PAUSES_LATE = 2_000
@@ -52,17 +55,6 @@ SECRET = "whsec_a2lyaW4tbW9jayB2ZXJpZmllcyBjbGllbnRz"  # noqa: S105 - everybody 
 #: The one that comes after it, during a rotation.
 NEXT_SECRET = "whsec_dGhlIG9uZSB0aGF0IGNvbWVzIGFmdGVyIGl0"  # noqa: S105 - as above
 OnCallback = Callable[[Mapping[str, str], bytes], int]
-
-
-def finished(work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of a coroutine that waits for nothing."""
-    try:
-        work.send(None)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
-    work.close()
-    raise RuntimeError("the platform of a run waits for something")
 
 
 def key_of(authorization: bytes) -> bytes:
@@ -79,39 +71,6 @@ class InProcessCourier(Courier):
         if self.receive is None:
             return Outcome(Attempt(now, None, "nobody listens", 0.0, headers))
         return Outcome(Attempt(now, self.receive(headers, body), None, 0.0, headers))
-
-
-class SmallMedia(Media):
-    """In place of clips: a few bytes for each, other ones for every clip."""
-
-    async def answer(self, call: Call, clip: Clip, ended_at: float) -> Answer:
-        """See Media."""
-        return Answer(200, clip_bytes(call.path), [(b"content-type", b"video/mp4")])
-
-
-def clip_bytes(path: str) -> bytes:
-    """What stands for the clip at a path: the boxes of an MP4, and something of its own in them."""
-    own = hashlib.shake_256(path.encode()).digest(1_500)
-    return b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + (len(own) + 8).to_bytes(4) + b"free" + own
-
-
-class Quiet:
-    """In place of a scheduler: what is owed is delivered when the client sleeps, or before a submit has answered where
-    somebody can take it then.
-    """
-
-    def __init__(self, deliver: Callable[[], None]) -> None:
-        self._deliver = deliver
-
-    def wake(self) -> None:
-        """Nothing is to be done now."""
-
-    async def tell(self, task: Task) -> None:
-        """Deliver what is due now."""
-        self._deliver()
-
-    async def stop(self) -> None:
-        """Nothing is under way."""
 
 
 class FaultInjector:
@@ -137,14 +96,18 @@ class FaultInjector:
             make_media=SmallMedia,
         )
 
-    def run(self, key: str, scenario: Scenario, secrets: Sequence[str] = (SECRET,)) -> Run:
-        """A new tenant in which a scenario is for every task, and callbacks are signed with each of these secrets."""
+    def run(
+        self, key: str, scenario: Scenario, secrets: Sequence[str] = (SECRET,), deadline: float = USUAL_DEADLINE
+    ) -> Run:
+        """A new tenant in which a scenario is for every task, and callbacks are signed with each of these secrets. It
+        is for a client that has to end by a ``deadline``.
+        """
         cast("InProcessCourier", self.built.state.courier).secrets = tuple(secrets)
         self.built.service.forget(key)
         self.built.service.unauthenticated.clear()
         self.built.state.registry.remove(None)
         self.built.state.registry.post([scenario], None)
-        return Run(self, key)
+        return Run(self, key, deadline)
 
 
 class Counted:
@@ -154,7 +117,10 @@ class Counted:
         self._platform = platform
         self._ends_by = platform.now() + deadline
         self._make_end = make_end
-        self._left = {"calls": MOST_CALLS, "pauses": MOST_PAUSES}
+        self._hung: str | None = None
+        more = int(CALLS_A_SECOND * max(deadline - USUAL_DEADLINE, 0))
+        self._left = {"calls": MOST_CALLS + more, "pauses": MOST_PAUSES}
+        self._most = dict(self._left)
         self._left_then = {"calls": MOST_LATE, "pauses": MOST_PAUSES_LATE}
         #: By the stopwatch: its last call or pause, and when it was first told that it is not going to end.
         self.called_at = stopwatch()
@@ -163,7 +129,9 @@ class Counted:
     @property
     def endless(self) -> str | None:
         """Why it is not going to end, if it is not."""
-        for what, most in (("calls", MOST_CALLS), ("pauses", MOST_PAUSES)):
+        if self._hung is not None:
+            return self._hung
+        for what, most in self._most.items():
             if self._left[what] < 0:
                 return f"it made more than {most} {what}, and had not ended"
             if self._left_then[what] < 0:
@@ -180,11 +148,23 @@ class Counted:
             self.ended_at = self.ended_at or stopwatch()
             raise self._make_end(self.endless)
 
-    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
+    def answer(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        timeout: float | None = USUAL_TIMEOUT,
+    ) -> Reply:
         """See Platform."""
         self.called_at = stopwatch()
         self.count("calls")
-        return self._platform.answer(method, target, headers, body)
+        try:
+            return self._platform.answer(method, target, headers, body, timeout)
+        except Unanswered:
+            self._hung = f"its {method} has no timeout: it waits for a server that never answers, past its deadline"
+            self.ended_at = self.ended_at or stopwatch()
+            raise self._make_end(self._hung) from None
 
     def now(self) -> float:
         """See Platform."""
@@ -200,7 +180,7 @@ class Counted:
 class Run:
     """One client's tenant; a Platform. Calls may come from another thread than the one that lets time pass."""
 
-    def __init__(self, injector: FaultInjector, key: str) -> None:
+    def __init__(self, injector: FaultInjector, key: str, deadline: float) -> None:
         self._app = injector.built.app
         self._service = injector.built.service
         self._courier = cast("InProcessCourier", injector.built.state.courier)
@@ -214,8 +194,13 @@ class Run:
         self.ended_at: float | None = None
         #: Callbacks that did not come from the platform.
         self.forged: list[CallbackSeen] = []
+        #: The calls of which only a part of the answer came, as the journal counts them.
+        self._broken_off: set[int] = set()
         #: Whether a call carried another key than the one that was given.
         self.other_key = False
+        self._only_while_asleep = False
+        self._calls = CallTime(self, ends_by=self.began_at + deadline)
+        self.tenant.clock.sleeper = self._calls.sleeper  # type: ignore[method-assign]  # no call ever waits for real
 
     def listen(self, receive: OnCallback | None) -> None:
         """Let callbacks go there."""
@@ -223,6 +208,7 @@ class Run:
 
     def only_while_asleep(self) -> None:
         """Deliver nothing while a call of the client is under way: it would have nobody free to take it."""
+        self._only_while_asleep = True
         self.tenant.scheduler = Quiet(lambda: None)  # type: ignore[assignment]  # as above
 
     def plan(self, after: float, control_action: Callable[[], None]) -> None:
@@ -271,6 +257,13 @@ class Run:
             self.do_what_is_due()
         self.tenant.clock.move_to(target)
 
+    def pass_time(self, seconds: float) -> None:
+        """See Passing."""
+        if self._only_while_asleep:
+            self.tenant.clock.move_to(moment(self.now() + seconds))
+        else:
+            self.sleep(seconds)
+
     def conclude(self) -> None:
         """The client has said what came of it; let the callbacks come that are still to come."""
         self.ended_at = self.now()
@@ -309,8 +302,15 @@ class Run:
             task = finished(self.tenant.store.get(delivery.task_id)) if delivery is not None else None
         return (task, delivery) if task is not None and delivery is not None else None
 
-    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
-        """One call. Raises ConnectionResetError when the connection ends without an answer."""
+    def answer(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        timeout: float | None = USUAL_TIMEOUT,
+    ) -> Reply:
+        """See Platform. Raises Unanswered for a call that waits past the end of the run."""
         path, _, query = target.partition("?")
         given = [value for name, value in headers if name.lower() == b"authorization"]
         if path.startswith("/model/") and any(key_of(value) != KEY.encode() for value in given):
@@ -337,15 +337,19 @@ class Run:
             sent.append(message)
 
         cut = False
-        with self._lock:
+        with self._lock, self._calls.under_way(timeout) as call_time:
             try:
                 finished(self._app(scope, receive, send))
             except ConnectionResetError:
+                if not sent and call_time.hung_up:
+                    raise CallTimeout(f"nothing came for {timeout:g} s") from None
                 if not sent:
                     raise
                 cut = True
         content = b"".join(message.get("body", b"") for message in sent[1:])
-        return Reply(sent[0]["status"], sent[0]["headers"], content, cut)
+        if cut or call_time.hung_up:
+            self._broken_off.add(max(call.order for call in self._journal()))
+        return Reply(sent[0]["status"], sent[0]["headers"], content, cut or call_time.hung_up, call_time.hung_up)
 
     def tasks(self) -> list[Task]:
         """The tasks there are, in order."""
@@ -365,9 +369,18 @@ class Run:
     def traffic(self) -> Traffic:
         """All that the client did."""
         deliveries = [one for task in self.tasks() for one in finished(self.tenant.store.deliveries(task.id))]
-        calls = sorted([*self.tenant.journal, *self._service.unauthenticated], key=lambda call: call.order)
-        seen = of_journal((call._replace(number=place) for place, call in enumerate(calls, 1)), deliveries)
+        calls = sorted(self._journal(), key=lambda call: call.order)
+        seen = of_journal((self._numbered(place, call) for place, call in enumerate(calls, 1)), deliveries)
         return Traffic.of(seen.calls, [*seen.callbacks, *self.forged])
+
+    def _journal(self) -> list[Exchange]:
+        return [*self.tenant.journal, *self._service.unauthenticated]
+
+    def _numbered(self, place: int, call: Exchange) -> Exchange:
+        """A call by its place; an answer of which only a part came says nothing."""
+        if call.order in self._broken_off:
+            return call._replace(number=place, answer=b"")
+        return call._replace(number=place)
 
 
 FORGED = "msg_forged"

@@ -22,9 +22,11 @@ from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.coverage import Coverage
 from mock_server.verify.client.covering import Drawn, covering, random_cases
 from mock_server.verify.client.judge import ClientRun, RunResult, judge
-from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultInjector, Run, clip_bytes
+from mock_server.verify.client.one_cause import keep_causes
+from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultInjector, Run
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.reducing import Enough, reduce
+from mock_server.verify.client.stand_ins import clip_bytes
 
 #: The search for a smaller case ends after so many calls of a client in this process, which is the same on every
 #: machine; and after so many real seconds of a program.
@@ -181,7 +183,7 @@ class Harness:
         """Run one case; what happened, and the verdict on the client. Raises Broken."""
         (placed,) = read_value(dict(case.scenario), "the case")
         secrets = (NEXT_SECRET, SECRET) if case.rotating else (SECRET,)
-        platform = self._injector.run(KEY, placed.scenario, secrets)
+        platform = self._injector.run(KEY, placed.scenario, secrets, case.deadline)
         played = self._session.play(case, platform)
         tasks = platform.tasks()
         ended_at = platform.now() if platform.ended_at is None else platform.ended_at
@@ -196,6 +198,7 @@ class Harness:
         excused = _excused(ran)
         verdict.faults = [fault for fault in verdict.faults if fault.property.id not in excused]
         judge(ran, self._limits, verdict)
+        keep_causes(verdict)
         return ran, verdict
 
     def _right(self, task: Task) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mock_server.core.clock import stopwatch
-from mock_server.verify.client.kit import Intent, Kit, Outcome, Reply
+from mock_server.verify.client.kit import USUAL_TIMEOUT, Intent, Kit, Outcome, Reply
 
 
 class Lines:
@@ -142,8 +142,15 @@ class Harness:
                 return
             self._take(message)
 
-    def answer(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply:
-        """See Platform."""
+    def answer(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        timeout: float | None = USUAL_TIMEOUT,
+    ) -> Reply:
+        """See Platform. How long a silent server is waited for is up to the bridge."""
         own = [(name, value) for name, value in headers if name.lower() != b"content-length"]
         if self._connection is None:
             self._connection = http.client.HTTPConnection(urlsplit(self._hello["base_url"]).netloc, timeout=30)
