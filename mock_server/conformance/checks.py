@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
+
+import orjson
 
 from mock_server.conformance.grouping import Ids, by_task, repeats_of, tries_of
 from mock_server.conformance.properties import Thresholds, Verdict
@@ -36,12 +38,13 @@ class Observer:
         verdict.faults.sort(key=lambda fault: (fault.at, fault.property.id))
         for property_id in traffic.blind:
             verdict.exercised.pop(property_id, None)
+        verdict.notes = traffic.not_judged
         return verdict
 
     def key(self, traffic: Traffic, verdict: Verdict) -> None:
         """W01."""
         for call in traffic.calls:
-            if call.kind in {"media", "other"}:
+            if call.kind in {"media", "other"} or "key" in call.hidden:
                 continue
             verdict.saw("W01")
             given = call.headers.get("authorization", "")
@@ -55,6 +58,8 @@ class Observer:
     def content_type(self, traffic: Traffic, verdict: Verdict) -> None:
         """W02."""
         for call in _of(traffic, "submit"):
+            if "content-type" in call.hidden:
+                continue
             verdict.saw("W02")
             given = call.headers.get("content-type", "")
             if given.partition(";")[0].strip().lower() != "application/json":
@@ -74,18 +79,27 @@ class Observer:
     def contract(self, traffic: Traffic, verdict: Verdict) -> None:
         """W04."""
         for call in _of(traffic, "submit"):
-            judge = self._judges.get(call.model or "")
-            if judge is None or not call.whole or not isinstance(call.value, dict):
+            broken = self._broken(call)
+            if broken is None:
                 continue
             verdict.saw("W04")
-            body = wrapped_body(judge.endpoint.model, call.value) if call.on_queue else call.value
-            try:
-                broken = judge.read(body).violations
-            except TaskRejected as rejected:
-                broken = rejected.violations
             if broken:
-                said = "; ".join(one.message for one in broken[:3])
-                verdict.blame("W04", f"a submit of {call.model} breaks its document: {said}", call.at, call.number)
+                said = f"a submit of {call.model} breaks its document: {'; '.join(broken[:3])}"
+                verdict.blame("W04", said, call.at, call.number)
+
+    def _broken(self, call: Seen) -> Sequence[str] | None:
+        """What is wrong with a submit by its model's document; None where nobody can say."""
+        judge = self._judges.get(call.model or "")
+        if judge is None or not isinstance(call.value, dict):
+            return None
+        if not call.whole:
+            return call.broken or (() if call.made is not None else None)
+        body = wrapped_body(judge.endpoint.model, call.value) if call.on_queue else call.value
+        try:
+            broken = judge.read(body).violations
+        except TaskRejected as rejected:
+            broken = rejected.violations
+        return [one.message for one in broken]
 
     def bought_once(self, traffic: Traffic, verdict: Verdict) -> None:
         """W05 and W06: what is tried again after an answer that was lost."""
@@ -144,6 +158,8 @@ class Observer:
                 since = again.at - before.at
                 said = f"{again.about} is polled again {since:.3g} s after it was {before.word or 'completed'}"
                 verdict.blame("W11", said, again.at, before.number, again.number)
+        elif "answer" in before.hidden and again.kind == "result":
+            return  # it may well have ended
         elif not before.retriable and self._limits.poll_gap > self._limits.slack:
             verdict.saw("W09")
             if again.at - before.over_at < self._limits.poll_gap - self._limits.slack:
@@ -155,12 +171,12 @@ class Observer:
         """W10, for calls that change something: a question may have another answer later."""
         refused: dict[Any, Seen] = {}
         for call in traffic.calls:
-            if call.kind not in {"submit", "cancel"} or not call.whole:
+            if call.kind not in {"submit", "cancel"} or not call.known:
                 continue
             asks = call.intent if call.params else call.body
             what = (call.method, call.path, asks, call.headers.get("authorization"))
             before = refused.get(what)
-            if before is not None and (call.body == before.body or call.answer == before.answer):
+            if before is not None and (call.body == before.body or _answered_alike(call, before)):
                 how = "as it was" if call.body == before.body else "under another id, and refused again"
                 said = f"{_named(call)} is sent again {how}, after a {before.status}"
                 verdict.blame("W10", said, call.at, before.number, call.number)
@@ -173,9 +189,12 @@ class Observer:
         known: set[str | None] = set()
         for call in traffic.calls:
             if call.kind == "submit":
+                if not call.known or (call.status == 200 and "answer" in call.hidden):
+                    return  # an id that nobody can know here
                 known |= {task_id_of(call.answered_id), task_id_of(call.external_id), call.made}
             elif call.kind in {"poll", "result", "cancel"}:
                 verdict.saw("W12")
+                known |= {call.task} if call.status in {200, 202} else set()
                 if call.status == 404 and call.task not in known:
                     said = f"{_named(call)} asks for {call.about!r}, which no submit has answered or given"
                     verdict.blame("W12", said, call.at, call.number)
@@ -201,7 +220,7 @@ class Observer:
         """W13."""
         run: dict[Any, int] = defaultdict(int)
         for call in traffic.calls:
-            if not call.whole:
+            if not call.known:
                 continue
             what = (call.kind, call.task, call.intent if call.kind == "submit" else None)
             if not call.retriable:
@@ -292,6 +311,10 @@ _RULES: tuple[Callable[[Observer, Traffic, Verdict], None], ...] = (
 )
 
 
+def _answered_alike(call: Seen, before: Seen) -> bool:
+    return call.answer == before.answer and "answer" not in call.hidden | before.hidden
+
+
 def _of(traffic: Traffic, kind: str) -> list[Seen]:
     return [call for call in traffic.calls if call.kind == kind]
 
@@ -316,7 +339,17 @@ def _not_json(body: bytes) -> str | None:
         return f"is not JSON: {error.msg}"
     except (ValueError, RecursionError) as error:
         return str(error)
-    return f"has the key {twice[0]!r} twice" if twice else None
+    if twice:
+        return f"has the key {twice[0]!r} twice"
+    return None if b"\\u" not in body or _is_strict(body) else "has an escape that is half of a character"
+
+
+def _is_strict(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _how(call: Seen) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,21 @@ from typing import Any
 import orjson
 
 from mock_server.conformance.checks import Observer
+from mock_server.conformance.har import of_har
 from mock_server.conformance.report import scorecard, written
 from mock_server.conformance.scorecard import text
-from mock_server.conformance.sources import of_har, of_history
+from mock_server.conformance.sources import of_history
 from mock_server.conformance.strictness import strictness_of
 from mock_server.conformance.traffic import Traffic
 from mock_server.contract.judge import Judge
 from mock_server.core.errors import UsageError
 from mock_server.core.renamed import new_history
 from mock_server.models import discover
+
+#: Larger files are not read.
+MOST_BYTES = 256 * 1024 * 1024
+MOST_ATTACHED = 32 * 1024 * 1024
+_MARKS = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 
 
 def verify_traffic(file: str, strictness: str, outputs: Mapping[str, str]) -> int:
@@ -56,21 +64,51 @@ def write(name: str, content: bytes, flag: str) -> None:
 
 
 def _read(file: str) -> dict[str, Traffic]:
+    path = Path(file)
     try:
-        value = orjson.loads(Path(file).read_bytes())
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            most = MOST_BYTES // 1024 // 1024
+            raise UsageError(f"{file} has {size // 1024 // 1024} MB; at most {most} MB are read: record less at once")
+        content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}") from None
-    except orjson.JSONDecodeError:
-        value = None
+    if content.startswith(b"PK\x03\x04"):
+        raise UsageError(f"{file} is a zip archive; unpack it, and name the .har file in it")
     try:
-        return dict(_understood(new_history(value)))
-    except (KeyError, TypeError, ValueError, AttributeError):
+        return dict(_understood(new_history(_value(content)), path.parent))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         told = "it is neither a HAR nor what GET /_mock/history gives"
         raise UsageError(f"{file} is not understood: {told}") from None
 
 
-def _understood(value: Any) -> Iterator[tuple[str, Traffic]]:
+def _value(content: bytes) -> Any:
+    """The JSON of a file, in whichever encoding its beginning names. Raises ValueError."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            content = content.decode(encoding, "replace").encode()
+            break
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(content)  # it takes NaN, and halves of characters
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _understood(value: Any, folder: Path) -> Iterator[tuple[str, Traffic]]:
     if "log" in value:
-        yield "recorded", of_har(value)
+        yield "recorded", of_har(value, lambda name: _beside(folder, name))
     else:
         yield from of_history(value).items()
+
+
+def _beside(folder: Path, name: str) -> bytes | None:
+    """What a file in the folder of the HAR has in it; no path leads out of it."""
+    path = folder / Path(name.replace("\\", "/")).name
+    try:
+        return path.read_bytes() if path.is_file() and path.stat().st_size <= MOST_ATTACHED else None
+    except (OSError, ValueError):
+        return None

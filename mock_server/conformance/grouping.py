@@ -18,7 +18,7 @@ def tries_of(traffic: Traffic) -> Iterator[list[Seen]]:
     """
     open_: dict[bytes, list[Seen]] = {}
     for call in (one for one in traffic.calls if one.kind == "submit"):
-        if not call.whole:
+        if not call.known:
             continue  # what it asks for, and under which id, is not known
         tries = open_.setdefault(call.intent, [])
         told = tries and not tries[-1].lost
@@ -33,7 +33,7 @@ def repeats_of(traffic: Traffic) -> Iterator[tuple[Seen, Seen]]:
     """Each call and the next one like it: the same submit, or the same question about the same task."""
     last: dict[Any, Seen] = {}
     for call in traffic.calls:
-        if call.kind == "other" or not call.whole:
+        if call.kind == "other" or not call.known:
             continue
         what = (call.kind, call.intent if call.kind == "submit" else call.task)
         if what in last:

@@ -267,13 +267,20 @@ class Fault:
     at: float
     calls: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        # What a client says may have halves of characters in it, which no report can hold.
+        object.__setattr__(self, "says", self.says.encode("utf-8", "backslashreplace").decode())
+
 
 @dataclass
 class Verdict:
-    """The violations of a client, and how often each property was exercised at all."""
+    """The violations of a client, and how often each property was exercised at all; ``notes`` say what could not be
+    judged, and why.
+    """
 
     faults: list[Fault] = field(default_factory=list)
     exercised: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def saw(self, property_id: str) -> None:
         """A property was put to the test."""

@@ -20,7 +20,13 @@ Verdicts = Mapping[str, Verdict]
 
 def scorecard(verdicts: Verdicts, began_at: float) -> Scorecard:
     """A scorecard of verdicts, which are by the tenants they are of; moments count from ``began_at``."""
-    return Scorecard(TITLE, [_row(verdicts, one, began_at) for one in PROPERTIES.values()])
+    rows = [_row(verdicts, one, began_at) for one in PROPERTIES.values()]
+    return Scorecard(TITLE, rows, _notes(verdicts))
+
+
+def _notes(verdicts: Verdicts) -> list[str]:
+    """What could not be judged, and why, each said once."""
+    return list(dict.fromkeys(safe_text(note) for verdict in verdicts.values() for note in verdict.notes))
 
 
 def _row(verdicts: Verdicts, one: Property, began_at: float) -> Row:
@@ -37,6 +43,7 @@ def as_json(verdicts: Verdicts) -> dict[str, Any]:
     made = scorecard(verdicts, 0.0)
     return {
         "clean": made.clean,
+        "notes": list(made.notes),
         "properties": [
             {
                 **row.about.shown(),
@@ -78,6 +85,7 @@ def summary(verdicts: Verdicts, began_at: float) -> Iterator[str]:
         about = row.about
         yield printable(f"{about.id} {about.name} ({about.severity}), violated {_times(row.violated)}: {about.says}")
         yield from (f"    {printable(line)}" for told in row.told for line in told[:1])
+    yield from map(printable, made.notes)
     yield made.summary
 
 

@@ -1,21 +1,22 @@
-"""Where traffic comes from: the journal of a tenant, an exported history, or a HAR that some other tool recorded."""
+"""Where traffic of a server of ours comes from: the journal of a tenant, or an exported history."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import orjson
 
-from mock_server.conformance.traffic import CallbackSeen, Seen, Traffic
+from mock_server.conformance.traffic import CallbackSeen, Seen, Traffic, is_object
+from mock_server.contract.messages import shown
 from mock_server.platform.journal import Exchange, pairs
 from mock_server.platform.task import Delivery
 
-#: A history has no calls without a key, and bodies as they were understood, not as they were written.
-NOT_IN_A_HISTORY = ("W01", "W03")
-_OUR_PATHS = ("/model/v1/", "/media/", "/api/v1/")
+NOT_IN_A_HISTORY = {
+    "W01": "a history has no calls without a key",
+    "W03": "a history has bodies as they were understood, not as they were written",
+}
 
 
 def of_journal(exchanges: Iterable[Exchange], deliveries: Iterable[Delivery]) -> Traffic:
@@ -53,6 +54,8 @@ def _of_exchange(one: Exchange) -> Seen:
         made=one.task_id,
         fault=one.fault,
         whole=one.size <= len(one.body),
+        hidden=frozenset({"answer"} if one.answer_size > len(one.answer) and not is_object(one.answer) else ()),
+        broken=tuple(violation.message for violation in one.violations),
     )
 
 
@@ -61,97 +64,84 @@ def _names(fault: str | None) -> tuple[str, ...]:
 
 
 def of_history(history: Mapping[str, Any]) -> dict[str, Traffic]:
-    """The traffic of each tenant of an exported history, by the tenant's label."""
+    """The traffic of each tenant of an exported history, by the tenant's label. Raises KeyError, TypeError or
+    ValueError for what is none.
+    """
     found: dict[str, Traffic] = {}
-    for label in (tenant["tenant"] for tenant in history["tenants"]):
+    for label in (_as(str, tenant["tenant"]) for tenant in _objects(history["tenants"])):
         calls = [
             _of_event(number, event)
-            for number, event in enumerate(history["events"], 1)
+            for number, event in enumerate(_objects(history["events"]), 1)
             if event["kind"] == "call" and event["tenant"] == label
         ]
         told = [
             CallbackSeen(
-                attempt["at"], one["task"], one["id"], _names(attempt["fault"]), attempt["status"], one["signed"]
+                _number(attempt["at"]),
+                _as(str, one["task"]),
+                _as(str, one["id"]),
+                _names(_perhaps(str, attempt["fault"])),
+                _perhaps(int, attempt["status"]),
+                bool(one["signed"]),
             )
-            for one in history["callbacks"]
+            for one in _objects(history["callbacks"])
             if one["tenant"] == label
-            for attempt in one["attempts"]
+            for attempt in _objects(one["attempts"])
         ]
         found[label] = Traffic.of(calls, told, NOT_IN_A_HISTORY)
     return found
 
 
 def _of_event(number: int, event: Mapping[str, Any]) -> Seen:
+    headers = {_as(str, name): _as(str, value) for name, value in _as(dict, event["headers"]).items()}
+    retry_after = _perhaps(str, event["retry_after"])
     return Seen(
         number=number,
-        at=event["arrived_at"],
-        method=event["method"],
-        path=event["path"],
-        headers={**event["headers"], "authorization": "Bearer …"},  # a call without a key has no tenant
+        at=_number(event["arrived_at"]),
+        method=_as(str, event["method"]),
+        path=_as(str, event["path"]),
+        headers={**headers, "authorization": "Bearer …"},  # a call without a key has no tenant
         body=_bytes(event["body"]),
-        status=event["status"],
+        status=_perhaps(int, event["status"]),
         answer=_bytes(event["answer"]),
-        answer_headers={"retry-after": event["retry_after"]} if event["retry_after"] is not None else {},
-        ended_at=event["at"],
-        made=event["task"],
-        fault=event["fault"],
-        whole=event["whole"],
+        answer_headers={"retry-after": retry_after} if retry_after is not None else {},
+        ended_at=_number(event["at"]),
+        made=_perhaps(str, event["task"]),
+        fault=_perhaps(str, event["fault"]),
+        whole=bool(event["whole"]),
     )
 
 
 def _bytes(value: Any) -> bytes:
     if value is None:
         return b""
-    return value.encode() if isinstance(value, str) else orjson.dumps(value)
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else orjson.dumps(value)
 
 
-def of_har(har: Mapping[str, Any]) -> Traffic:
-    """The calls in a HAR that are for this API, in the order of their start; its moments are those of the recorder."""
-    entries = [entry for entry in har["log"]["entries"] if _is_ours(_path(entry["request"]["url"]))]
-    entries.sort(key=lambda entry: _moment(entry["startedDateTime"]))
-    return Traffic.of(_of_entry(number, entry) for number, entry in enumerate(entries, 1))
+# What a history that somebody wrote by hand may have in it
+
+Kind = TypeVar("Kind")
 
 
-def _of_entry(number: int, entry: Mapping[str, Any]) -> Seen:
-    request, response = entry["request"], entry["response"]
-    began = _moment(entry["startedDateTime"])
-    text = (request.get("postData") or {}).get("text") or ""
-    return Seen(
-        number=number,
-        at=began,
-        method=request["method"],
-        path=_path(request["url"]),
-        headers={**_headers(request["headers"]), "host": _host(request["url"])},
-        body=text.encode(),
-        status=int(response["status"]) or None,
-        answer=_content(response.get("content") or {}),
-        answer_headers=_headers(response["headers"]),
-        ended_at=began + max(float(entry.get("time") or 0), 0.0) / 1000,
-        whole=bool(text) or not (request.get("bodySize") or 0) > 0,
-    )
+def _as(kind: type[Kind], value: Any) -> Kind:
+    """A value of that type. Raises TypeError."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{shown(value)} is not {kind.__name__}")
+    return value
 
 
-def _path(url: str) -> str:
-    rest = url.partition("://")[2] or url
-    return "/" + rest.partition("/")[2].partition("#")[0]
+def _perhaps(kind: type[Kind], value: Any) -> Kind | None:
+    """The same, or None."""
+    return None if value is None else _as(kind, value)
 
 
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a list. Raises TypeError."""
+    return (_as(dict, one) for one in _as(list, value))
 
 
-def _is_ours(path: str) -> bool:
-    return path.startswith(_OUR_PATHS)
-
-
-def _headers(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {one["name"].lower(): one["value"] for one in listed}
-
-
-def _content(content: Mapping[str, Any]) -> bytes:
-    text = content.get("text") or ""
-    return base64.b64decode(text) if content.get("encoding") == "base64" else text.encode()
-
-
-def _moment(written: str) -> float:
-    return datetime.fromisoformat(written).timestamp()
+def _number(value: Any) -> float:
+    """A moment. Raises TypeError or ValueError."""
+    found = float(_as(float, value) if isinstance(value, float) else _as(int, value))
+    if not math.isfinite(found):
+        raise ValueError(f"{found} is no moment")
+    return found

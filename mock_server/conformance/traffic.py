@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -37,7 +40,9 @@ _APART = frozenset({"external_task_id", "callback_url"})
 @dataclass
 class Seen:
     """One call and its answer. ``status`` is None when there was no answer; ``made`` is the task it made, where the
-    recorder knows that though the client may not; ``whole`` says whether ``body`` is all that was sent.
+    recorder knows that though the client may not; ``whole`` says whether ``body`` is all that was sent. ``hidden`` are
+    the parts that the recorder left out: ``answer``, ``key``, ``content-type``. ``broken`` are the violations that the
+    server found in a body that is not whole.
     """
 
     number: int
@@ -53,6 +58,13 @@ class Seen:
     made: str | None = None
     fault: str | None = None
     whole: bool = True
+    hidden: frozenset[str] = frozenset()
+    broken: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known what was sent: all of it, or with its long values replaced by digests."""
+        return self.whole or isinstance(self.value, dict)
 
     @property
     def over_at(self) -> float:
@@ -175,7 +187,8 @@ class Seen:
     @property
     def lost(self) -> bool:
         """Whether the client cannot know what became of it: no answer, a broken one, or a 5xx."""
-        broken = self.status is not None and self.status < 300 and self.kind != "media" and not self.told
+        hidden = self.kind == "media" or "answer" in self.hidden
+        broken = self.status is not None and self.status < 300 and not hidden and not self.told
         return self.status is None or self.status >= 500 or broken
 
     @property
@@ -226,8 +239,9 @@ class Seen:
         if re.fullmatch(r"\s*[0-9]{1,9}\s*", given, re.ASCII):
             return self.over_at + float(given)
         try:
-            return parsedate_to_datetime(given).timestamp()
-        except (ValueError, TypeError):
+            asked = parsedate_to_datetime(given)
+            return (asked if asked.tzinfo is not None else asked.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, TypeError, OverflowError):
             return None
 
 
@@ -251,17 +265,33 @@ class CallbackSeen:
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """All that one client did, in order. ``blind`` are the properties that it says nothing about, because of how it was
-    recorded.
+    recorded, each with the reason; ``notes`` are what else could not be judged, and why.
     """
 
     calls: list[Seen]
     callbacks: list[CallbackSeen]
-    blind: frozenset[str] = frozenset()
+    blind: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     @classmethod
-    def of(cls, calls: Iterable[Seen], callbacks: Iterable[CallbackSeen] = (), blind: Iterable[str] = ()) -> Traffic:
+    def of(
+        cls,
+        calls: Iterable[Seen],
+        callbacks: Iterable[CallbackSeen] = (),
+        blind: Mapping[str, str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> Traffic:
         """Traffic in the order of time."""
-        return cls(list(calls), sorted(callbacks, key=lambda one: one.at), frozenset(blind))
+        return cls(list(calls), sorted(callbacks, key=lambda one: one.at), blind or {}, tuple(notes))
+
+    @property
+    def not_judged(self) -> list[str]:
+        """What could not be judged, with its reason, a sentence each."""
+        reasons: dict[str, list[str]] = {}
+        for property_id, reason in sorted(self.blind.items()):
+            reasons.setdefault(reason, []).append(property_id)
+        told = [f"{', '.join(ids)} not judged: {reason}" for reason, ids in reasons.items()]
+        return [*told, *self.notes]
 
 
 def task_id_of(named: str | None) -> str | None:
@@ -269,10 +299,31 @@ def task_id_of(named: str | None) -> str | None:
     return named.removeprefix(REQUEST_ID_PREFIX) if named is not None else None
 
 
+def is_object(content: bytes) -> bool:
+    """Whether it is a JSON object that can be looked into."""
+    return isinstance(_json(content), dict)
+
+
 def _json(content: bytes) -> Any:
     """What it says; None where it is no JSON, or deeper than any that is asked for."""
-    try:
-        value = orjson.loads(content) if content else None
-    except orjson.JSONDecodeError:
+    if not content:
         return None
+    content = content.removeprefix(BOM_UTF8)
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        value = whole_characters(content) if b"\\u" in content else None
     return None if depth_exceeds(value) else value
+
+
+def whole_characters(content: bytes) -> Any:
+    """JSON that escapes halves of characters, which become question marks; None where it is no JSON."""
+    try:
+        value = json.loads(content, parse_constant=_no_constant)
+        return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

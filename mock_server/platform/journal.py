@@ -17,9 +17,11 @@ from mock_server.core.depth import depth_exceeds
 from mock_server.core.errors import Violation
 from mock_server.core.images import MIB
 from mock_server.core.redaction import safe_headers
+from mock_server.core.shortened import shortened
 
-#: Longer bodies are kept by their beginning.
+#: Longer bodies are kept with their long values replaced by digests; what is no JSON object, by its beginning.
 MAX_KEPT = 16 * 1024
+BEGINNING = 2000
 MAX_BYTES = 16 * MIB
 OVERHEAD = 600
 
@@ -87,11 +89,14 @@ class Exchange(NamedTuple):
 
 
 class Journal:
-    """The latest exchanges of one tenant, at most ``max_count`` and ``max_bytes`` of them."""
+    """The latest exchanges of one tenant, at most ``max_count`` and ``max_bytes`` of them. Bodies of at most
+    ``max_kept`` bytes are kept as they are.
+    """
 
-    def __init__(self, max_count: int, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, max_count: int, max_bytes: int = MAX_BYTES, max_kept: int = MAX_KEPT) -> None:
         self._max_count = max_count
         self._max_bytes = max_bytes
+        self.max_kept = max_kept
         self._kept: deque[tuple[Any, ...]] = deque()
         self._bytes = 0
         self.calls = 0
@@ -129,15 +134,20 @@ def pairs(packed: bytes) -> list[tuple[bytes, bytes]]:
     return [(name, value) for name, _, value in lines]
 
 
+def kept_body(content: bytes) -> bytes:
+    """What is kept of a long body."""
+    short = shortened(content, MAX_KEPT)
+    return content[:BEGINNING] if short is None else short
+
+
 def _shown_body(content: bytes, size: int) -> Any:
     """JSON where it is JSON, else its text; what is long by its beginning."""
-    if size <= len(content):
-        if not content:
-            return None
-        with contextlib.suppress(orjson.JSONDecodeError):
-            value = orjson.loads(content)
-            if not depth_exceeds(value):  # deeper, no answer could hold it
-                return value
-    kept = content[:2000]
+    if not content:
+        return None
+    with contextlib.suppress(orjson.JSONDecodeError):
+        value = orjson.loads(content)
+        if not depth_exceeds(value):  # deeper, no answer could hold it
+            return value
+    kept = content[:BEGINNING]
     text = kept.decode("utf-8", "replace")
     return text if size <= len(kept) else f"{text}… ({size} bytes)"

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from mock_server.core.clock import Clock, stopwatch
 from mock_server.core.errors import GatewayError, Trouble
 from mock_server.core.redaction import safe_text
-from mock_server.platform.journal import MAX_KEPT, OVERHEAD, packed_headers
+from mock_server.platform.journal import OVERHEAD, kept_body, packed_headers
 from mock_server.platform.service import Service
 from mock_server.web.api.authentication import Access
 from mock_server.web.control.guard import Guard, is_loopback
@@ -101,6 +101,11 @@ class Pipeline:
         if isinstance(answer, IdentifiedAnswer):
             answer.identify(request_id)
         scope, content, body = call.scope, call.content, answer.body
+        size, answer_size = len(content), len(body)
+        if size > journal.max_kept:
+            content = kept_body(content)
+        if answer_size > journal.max_kept:
+            body = kept_body(body)
         headers = packed_headers(scope["headers"])
         journal.add(
             (  # the fields of Exchange
@@ -114,18 +119,18 @@ class Pipeline:
                 scope.get("raw_path") or scope["path"].encode("utf-8", "replace"),
                 scope["query_string"],
                 headers,
-                content if len(content) <= MAX_KEPT else content[:2000],
-                len(content),
+                content,
+                size,
                 answer.status,
-                body if len(body) <= MAX_KEPT else body[:2000],
-                len(body),
+                body,
+                answer_size,
                 call.model,
                 call.task_id,
                 call.violations,
                 answer.note,
                 call.fault,
                 retry_after(answer),
-                OVERHEAD + min(len(content), MAX_KEPT) + min(len(body), MAX_KEPT) + len(headers),
+                OVERHEAD + len(content) + len(body) + len(headers),
             )
         )
         return request_id
