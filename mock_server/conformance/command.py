@@ -73,10 +73,15 @@ def _read(file: str) -> dict[str, Traffic]:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}") from None
+    return understood(content, file)
+
+
+def understood(content: bytes, file: str) -> dict[str, Traffic]:
+    """The traffic that a file has in it, by tenant. Raises UsageError."""
     if content.startswith(b"PK\x03\x04"):
         raise UsageError(f"{file} is a zip archive; unpack it, and name the .har file in it")
     try:
-        return dict(_understood(new_history(_value(content)), path.parent))
+        return dict(_traffics(new_history(_value(content)), Path(file).parent))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         told = "it is neither a HAR nor what GET /_mock/history gives"
         raise UsageError(f"{file} is not understood: {told}") from None
@@ -98,7 +103,7 @@ def _value(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def _understood(value: Any, folder: Path) -> Iterator[tuple[str, Traffic]]:
+def _traffics(value: Any, folder: Path) -> Iterator[tuple[str, Traffic]]:
     if "log" in value:
         yield "recorded", of_har(value, lambda name: _beside(folder, name))
     else:

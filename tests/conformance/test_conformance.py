@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 from mock_server import MockServer
 from mock_server.cli.main import main
 from mock_server.conformance.properties import PROPERTIES
+from mock_server.core.resources import resource
 from tests.support.clients import SECRET
 from tests.support.queue_habits import ALL_HABITS as HABITS
 from tests.support.queue_habits import QUEUE_MANNERS, QUEUE_WAYS, QUEUED, client_with
@@ -254,17 +257,72 @@ def test_serve_writes_the_report_at_its_end_and_the_exit_code_tells(tmp_path, ga
     assert _judged(json.loads(report.read_text()))["W09"]["state"] == ("violated" if code else "not exercised")
 
 
-def test_a_body_too_long_to_be_kept_is_not_guessed_at(kirin):
+#: A picture in base64; with the prompt, the body has more than 16 kB.
+IMAGE = base64.b64encode(resource("fixtures", "images", "landscape.jpg").read_bytes()).decode()
+
+
+def _large(shape, external_id, picture):
+    """A body as large as pictures make it, in one of the shapes."""
+    params = {"image": picture, "prompt": "\U0001f34e" * 2400, "mode": "pro", "duration": "5"}
+    params |= {"external_task_id": external_id} if external_id else {}
+    model = "kirin_v1_5_i2v"
+    shapes = {"data": {"model": model, "data": params}, "wrapper": {"model": model, "input": [{"params": params}]}}
+    return shapes.get(shape, params)
+
+
+@pytest.mark.parametrize(
+    ("external_ids", "violated"),
+    [
+        (("a-1", "a-1"), set()),
+        ((None, None), {"W05", "W06"}),
+        (("a-1", "a-2"), {"W05", "W06"}),
+    ],
+)
+@pytest.mark.parametrize("shape", ["data", "wrapper", "queue"])
+def test_what_is_bought_twice_is_seen_in_bodies_of_any_size(kirin, shape, external_ids, violated):
     kirin.reset()
-    body = {"model": "kirin_v1_t2v", "prompt": "\U0001f34e" * 2400, "external_task_id": "a-1"}
-    kirin.scenario({"name": "once", "faults": [{"fault": "error", "status": 500, "on": "submit", "times": 1}]})
+    lost = {"fault": "lost_answer", "how": "reset", "on": "submit", "times": 1}
+    kirin.scenario({"name": "lost", "match": {}, "faults": [lost]})
+    path = "/model/v1/queue/kirin_v1_5_i2v" if shape == "queue" else "/model/v1/generation"
     headers = {"Authorization": f"Bearer {kirin.api_key}", "Content-Type": "application/json"}
-    for _ in range(2):
-        httpx.post(f"{kirin.url}/model/v1/generation", content=json.dumps(body), headers=headers, trust_env=False)
+    for external_id in external_ids:
+        with contextlib.suppress(httpx.TransportError):
+            content = json.dumps(_large(shape, external_id, IMAGE))
+            httpx.post(f"{kirin.url}{path}", content=content, headers=headers, trust_env=False)
         kirin.clock.advance(5)
     judged = _judged(httpx.get(f"{kirin.url}/_mock/conformance", trust_env=False).json())
-    assert len(json.dumps(body)) > 16 * 1024
+    assert len(content) > 16 * 1024
+    assert {name for name, one in judged.items() if one["state"] == "violated"} == violated
+    assert judged["W06"]["state"] == ("violated" if violated else "satisfied")
+    assert judged["W04"]["state"] == "satisfied"
+
+
+def test_different_pictures_are_different_orders_and_mistakes_in_large_bodies_are_found(kirin):
+    kirin.reset()
+    headers = {"Authorization": f"Bearer {kirin.api_key}", "Content-Type": "application/json"}
+    for picture in (IMAGE, "A" * 100_000, "B" * 100_000):
+        content = json.dumps(_large("data", None, picture))
+        httpx.post(f"{kirin.url}/model/v1/generation", content=content, headers=headers, trust_env=False)
+        kirin.clock.advance(1)
+    judged = _judged(httpx.get(f"{kirin.url}/_mock/conformance", trust_env=False).json())
+    assert {name for name, one in judged.items() if one["state"] == "violated"} == {"W04"}
+    assert len(judged["W04"]["violations"]) == 2
+
+
+def test_large_answers_are_no_broken_ones(kirin):
+    kirin.reset()
+    headers = {"Authorization": f"Bearer {kirin.api_key}"}
+    with httpx.Client(base_url=kirin.url, headers=headers, trust_env=False) as client:
+        params = {"prompt": "A pear", "external_task_id": "order"}
+        metadata = {f"note {number}": "x" * 100 for number in range(400)}
+        body = {"model": "kirin_v1_t2v", "input": [{"params": params}], "metadata": metadata}
+        assert client.post("/model/v1/generation", json=body).status_code == 200
+        for _ in range(2):
+            kirin.clock.advance(1)
+            assert len(client.get("/model/v1/generation/task/order").content) > 32 * 1024
+    judged = _judged(httpx.get(f"{kirin.url}/_mock/conformance", trust_env=False).json())
     assert {name for name, one in judged.items() if one["state"] == "violated"} == set()
+    assert judged["W09"]["state"] == "satisfied"
 
 
 def test_a_body_nested_beyond_measure_spoils_no_report(kirin):

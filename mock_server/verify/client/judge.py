@@ -214,7 +214,7 @@ class _Judging:
         if not self.ran.answers:
             return  # it never came to a task
         expected = self.ran.case.expected
-        kinds = {call.told["error_type"] for call in self._answers() if "error_type" in call.told}
+        kinds = {kind for call in self._answers() if isinstance(kind := call.told.get("error_type"), str)}
         right = outcome.said in {"failed", expected} or (outcome.said == "cancelled" and "CANCELED" in kinds)
         self.check("A14", right, f"a task that {_became(expected)} is reported as {outcome.said}")
         if outcome.said != "failed":
@@ -270,10 +270,14 @@ class _Judging:
 
 
 def urls_of(result: Mapping[str, Any]) -> list[str]:
-    """The URLs of the videos in a result of the queue side, in both forms."""
-    items = list(result.get("outputs") or ())
-    items += [item for output in result.get("output") or () for item in output.get("content", ())]
-    return [item["url"] for item in items]
+    """The URLs of the videos in a result of the queue side, in both forms. What is of another type is passed over."""
+    nested = [_objects(output.get("content")) for output in _objects(result.get("output"))]
+    items = [*_objects(result.get("outputs")), *(item for items in nested for item in items)]
+    return [url for item in items if isinstance(url := item.get("url"), str)]
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _same(sent: object, asked: object) -> bool:

@@ -19,10 +19,11 @@ import orjson
 from mock_server.conformance.sources import of_journal
 from mock_server.conformance.traffic import CallbackSeen, Traffic
 from mock_server.core.clock import MANUAL, stopwatch
+from mock_server.core.images import MIB
 from mock_server.core.moments import moment
 from mock_server.lifecycle.timeline import FINAL
 from mock_server.platform.courier import Courier, Outcome, after_attempt
-from mock_server.platform.journal import Exchange
+from mock_server.platform.journal import Exchange, Journal
 from mock_server.platform.task import Attempt, Delivery, DeliveryState, Task
 from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.model import Scenario
@@ -45,6 +46,11 @@ CALLS_A_SECOND = 1.2
 MOST_LATE = 40
 MOST_PAUSES = 20_000
 MOST_PAUSES_LATE = 2_000
+#: Longer pauses are this long, in seconds: any deadline is long over.
+LONGEST_PAUSE = 86_400.0 * 400
+#: Bytes of bodies that are kept as they are, of one call and of all calls of a run.
+MOST_BODY = 16 * MIB
+MOST_KEPT = 256 * MIB
 #: So many seconds after a client is done callbacks may still come to it.
 LATEST = 3_600.0
 #: So many seconds later somebody looks again for a task to cancel.
@@ -190,6 +196,7 @@ class Run:
         self.key = key
         self.tenant: Tenant = injector.built.service.tenant(key)
         self.tenant.scheduler = Quiet(self._deliver_due)  # type: ignore[assignment]  # all that a tenant asks of one
+        self.tenant.journal = Journal(2 * MOST_CALLS, MOST_KEPT, MOST_BODY)
         self.began_at = self.tenant.clock.now()
         self.ended_at: float | None = None
         #: Callbacks that did not come from the platform.
@@ -251,7 +258,7 @@ class Run:
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, delivering what is due meanwhile."""
-        target = moment(self.now() + max(seconds, 0.0))
+        target = moment(self.now() + (min(max(seconds, 0.0), LONGEST_PAUSE) if seconds == seconds else 0.0))
         while (due := self.next_due()) is not None and due <= target:
             self.tenant.clock.move_to(due)
             self.do_what_is_due()
