@@ -46,7 +46,6 @@ CALLS_A_SECOND = 1.2
 MOST_LATE = 40
 MOST_PAUSES = 20_000
 MOST_PAUSES_LATE = 2_000
-#: Longer pauses are this long, in seconds: any deadline is long over.
 LONGEST_PAUSE = 86_400.0 * 400
 #: Bytes of bodies that are kept as they are, of one call and of all calls of a run.
 MOST_BODY = 16 * MIB
@@ -196,7 +195,7 @@ class Run:
         self.key = key
         self.tenant: Tenant = injector.built.service.tenant(key)
         self.tenant.scheduler = Quiet(self._deliver_due)  # type: ignore[assignment]  # all that a tenant asks of one
-        self.tenant.journal = Journal(2 * MOST_CALLS, MOST_KEPT, MOST_BODY)
+        self.tenant.journal = Journal(MOST_PAUSES, MOST_KEPT, MOST_BODY)
         self.began_at = self.tenant.clock.now()
         self.ended_at: float | None = None
         #: Callbacks that did not come from the platform.
@@ -258,7 +257,7 @@ class Run:
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, delivering what is due meanwhile."""
-        target = moment(self.now() + (min(max(seconds, 0.0), LONGEST_PAUSE) if seconds == seconds else 0.0))
+        target = moment(self.now() + (min(seconds, LONGEST_PAUSE) if seconds > 0 else 0.0))
         while (due := self.next_due()) is not None and due <= target:
             self.tenant.clock.move_to(due)
             self.do_what_is_due()
@@ -386,7 +385,7 @@ class Run:
     def _numbered(self, place: int, call: Exchange) -> Exchange:
         """A call by its place; an answer of which only a part came says nothing."""
         if call.order in self._broken_off:
-            return call._replace(number=place, answer=b"")
+            return call._replace(number=place, answer=b"", answer_size=0)
         return call._replace(number=place)
 
 
