@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mock_server.verify.server.target import Exchange, Target
+from mock_server.verify.server.exchange import Exchange
+from mock_server.verify.server.target import Target
 
 Json = dict[str, Any]
 
@@ -25,7 +26,10 @@ Tried = Callable[[Target], Iterator[Problem]]
 @dataclass(frozen=True, slots=True)
 class Case:
     """One thing to try. ``id`` finds it again; ``covers`` are the facts of the contract that it exercises;
-    ``spec_reference`` is the sentence behind it with its source; ``cost`` in USD and ``calls`` are estimates.
+    ``spec_reference`` is the sentence behind it with its source; ``cost`` in USD and ``calls`` are upper bounds.
+
+    A case that ``follows`` a task over time runs beside others where the clock cannot be moved; one that has to be
+    ``alone`` runs first, while no other task of this run exists.
     """
 
     id: str
@@ -36,6 +40,8 @@ class Case:
     calls: int
     cost: float
     tried: Tried
+    follows: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,10 @@ class Finding:
 
 @dataclass
 class Result:
-    """What a run found, exercised, and could not do. ``covered`` counts how often each fact was exercised."""
+    """What a run found, exercised, and could not do. ``covered`` counts how often each fact was exercised; ``halves``
+    are facts with the property by which: a bound has an accepted side and a refused one. ``needs`` says in a word what
+    cases that were not exercised need; ``stopped`` says why a run ended early.
+    """
 
     seed: int
     target: str
@@ -57,13 +66,30 @@ class Result:
     exercised: dict[tuple[str, str], int] = field(default_factory=dict)
     not_exercised: list[tuple[Case, str]] = field(default_factory=list)
     not_tried: list[Case] = field(default_factory=list)
+    halves: set[tuple[str, str]] = field(default_factory=set)
+    needs: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    #: What the user says the target does not have; kinds of check that need it are left out knowingly.
+    without: frozenset[str] = frozenset()
     calls: int = 0
     elapsed: float = 0.0
 
     @property
     def clean(self) -> bool:
         """Nothing found, and not for want of trying."""
-        return not self.findings and self.cases > 0
+        return not self.findings and self.cases > 0 and self.complete
+
+    @property
+    def complete(self) -> bool:
+        """Every case was tried, and every kind of check exercised."""
+        return not self.not_tried and not self.stopped and not self.kinds_left
+
+    @property
+    def kinds_left(self) -> list[str]:
+        """The kinds of check of which no case could be exercised, but for those that are left out knowingly."""
+        done = {name for _, name in self.exercised}
+        left = [case for case, _ in self.not_exercised if self.needs.get(case.id, "") not in self.without]
+        return list(dict.fromkeys(case.property for case in left if case.property not in done))
 
     @property
     def cases(self) -> int:

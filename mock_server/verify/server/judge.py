@@ -11,7 +11,7 @@ import jsonschema_rs
 from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.openapi import document
 from mock_server.verify.server.case import Problem
-from mock_server.verify.server.target import Exchange
+from mock_server.verify.server.exchange import Exchange
 
 Json = dict[str, Any]
 _JSON = "application/json"
@@ -31,10 +31,16 @@ class ContractJudge:
         self._operations.sort(key=lambda one: one[0].pattern.count(".+"))
         self._validators: dict[tuple[str, str], Any] = {}
         self.problems: list[Problem] = []
+        #: Calls without a whole answer.
+        self.broken: list[Problem] = []
         self.seen: dict[str, int] = {}
 
     def __call__(self, exchange: Exchange) -> None:
         """Look at one exchange."""
+        if exchange.broken:
+            says = f"{exchange.method} {exchange.path[:200]} gets no whole answer: {exchange.broken}"
+            self.broken.append(Problem(says, exchange))
+            return
         operation = self._operation(exchange)
         if operation is None:
             return

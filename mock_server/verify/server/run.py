@@ -30,7 +30,8 @@ from mock_server.verify.server.checks import (
 )
 from mock_server.verify.server.checks.common import Material
 from mock_server.verify.server.judge import ContractJudge
-from mock_server.verify.server.target import BudgetSpent, NotExercised, Target
+from mock_server.verify.server.target import Target
+from mock_server.verify.server.trying import Trying
 
 CHECKS = (
     gateway, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors, refusals, names,
@@ -42,6 +43,12 @@ DEPTHS = {"default": 1, "deep": 5}
 FITS = Case(
     "contract/answers", "answers fit the contract", "all", ("contract",), "the contract", 0, 0.0, lambda _: iter(())
 )
+
+#: That every call gets a whole answer is looked at all the time as well.
+ANSWERED = Case(
+    "contract/connection", "answers every call", "all", ("connection",), "HTTP: one request, one response (RFC 9110)",
+    0, 0.0, lambda _: iter(()),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +105,28 @@ def run(
     seed: int,
     on_case: Callable[[Case], None] = lambda case: None,
 ) -> Result:
-    """Try every case. Raises Unreachable when nobody answers."""
+    """Try every case. What was found is kept whatever happens; a user who interrupts the run stops it."""
     result = Result(seed, target.base_url, not_tried=list(planned.left_out))
     began = stopwatch()
-    for place, case in enumerate(planned.cases):
-        on_case(case)
-        try:
-            problem = next(case.tried(target), None)  # what follows from it is not told as well
-        except NotExercised as why:
-            result.not_exercised.append((case, str(why)))
-            continue
-        except BudgetSpent:
-            result.not_tried += planned.cases[place:]
-            break
-        if problem is not None:
-            result.findings.append(Finding(case, problem))
-        result.exercised[case.model, case.property] = result.exercised.get((case.model, case.property), 0) + 1
-        for fact in case.covers:
-            result.covered[fact] = result.covered.get(fact, 0) + 1
+    try:
+        Trying(target, result, on_case).all(planned.cases)
+    except KeyboardInterrupt:
+        result.stopped = "interrupted"
+    _in_order(result, planned)
+    result.findings += [Finding(ANSWERED, problem) for problem in judge.broken]
     result.findings += [Finding(FITS, problem) for problem in judge.problems]
     result.exercised["all", FITS.property] = sum(judge.seen.values())
     result.covered |= judge.seen
     result.calls, result.elapsed = target.calls, stopwatch() - began
     return result
+
+
+def _in_order(result: Result, planned: Plan) -> None:
+    """Put in the order of the plan what threads have put in theirs."""
+    places = {case.id: place for place, case in enumerate([*planned.cases, *planned.left_out])}
+    result.findings.sort(key=lambda one: places[one.case.id])
+    result.not_exercised.sort(key=lambda one: places[one[0].id])
+    result.not_tried.sort(key=lambda one: places[one.id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,11 @@ def _gist(problem: Problem) -> str:
 
 
 def uncovered(cases: Iterable[Case], result: Result) -> list[str]:
-    """The facts that all cases together would have covered, and this run did not."""
-    facts = dict.fromkeys(fact for case in cases for fact in case.covers)
-    return [fact for fact in facts if fact not in result.covered]
+    """The facts that all cases together would have covered, and this run did not. A fact with two sides, such as a
+    bound, is covered when both are.
+    """
+    facts: dict[str, set[str]] = {}
+    for case in cases:
+        for fact in case.covers:
+            facts.setdefault(fact, set()).add(case.property)
+    return [fact for fact, kinds in facts.items() if any((fact, kind) not in result.halves for kind in kinds)]

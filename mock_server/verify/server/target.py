@@ -1,81 +1,79 @@
-"""The server under test: calls it, keeps what was said, and knows what it can be made to do.
+"""The server under test: calls it, and knows what it can be made to do. How time passes is in ``waiting``.
 
-Times are seconds. ``advance`` is virtual time and works on a kirin-mock only; elsewhere time is waited for.
+Times are seconds. Any number of threads may call at once.
 """
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import http.client
-import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+import secrets
+import string
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx
-
 from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.judge import documented_body, wrapped_body
-from mock_server.core.clock import pause, stopwatch
+from mock_server.core.clock import stopwatch
+from mock_server.verify.server.exchange import Exchange, read_json
+from mock_server.verify.server.transport import Answer, Broken, Connection, Transport
+from mock_server.verify.server.waiting import MOST_STEPS, STEP, BudgetSpent, NotExercised, Overdue, Waiting
+
+__all__ = (
+    "MOST_STEPS", "STEP", "BudgetSpent", "Dropped", "Exchange", "NotExercised", "Overdue", "Target", "Unreachable",
+)  # fmt: skip
 
 Json = dict[str, Any]
 
-#: How a task is followed where time can be moved: so many steps of so many virtual seconds.
-STEP = 0.25
-MOST_STEPS = 60
+#: So many calls in a row without an answer mean that the server is gone.
+GONE_AFTER = 12
+#: So many of the last exchanges are kept.
+KEPT = 50
+
+
+#: What steering a task, a balance or a fault needs, in a word.
+CONTROL = "control"
+_LETTERS = string.ascii_letters + string.digits
 
 
 class Unreachable(Exception):
-    """Nobody answers at the target's address."""
+    """Nobody answers at the target's address, or no longer."""
 
 
-class NotExercised(Exception):
-    """What a check needs cannot be had from this target; the text says what."""
+class Dropped(Exception):
+    """A call got no whole answer; the exchange shows it."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(exchange.broken)
+        self.exchange = exchange
 
 
-class BudgetSpent(Exception):
-    """No more calls may be made."""
+class Here(threading.local):
+    """What one thread is about: the case it tries, the names that the case used, and its last exchange."""
+
+    case: str = ""
+    names: int = 0
+    last: Exchange | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One call and its answer; ``json`` is the answer's body, None where it is not JSON. ``authorization`` and ``sent``
-    are the headers of the call, the former without the key. ``host`` is the base URL where it is not the target's.
-    """
-
-    method: str
-    path: str
-    body: bytes
-    status: int
-    headers: dict[str, str]
-    json: Any
-    content: bytes
-    authorization: str | None = "Bearer $KEY"
-    sent: Mapping[str, str] = field(default_factory=dict)
-    host: str = ""
-
-    def curl(self, base_url: str) -> str:
-        """The call as a curl line that can be pasted, long bodies cut."""
-        given = self.body.decode("utf-8", "replace")
-        shown = given if len(given) <= 2000 else given[:2000] + "..."
-        data = f" -d '{shown}'".replace("\n", "\\n") if given else ""
-        headers = dict(self.sent)
-        if self.authorization is not None:
-            headers = {"Authorization": self.authorization, **headers}
-        told = "".join(f" -H '{name}: {value}'" for name, value in headers.items())
-        return f"curl -X {self.method} '{self.host or base_url}{self.path}'{told}{data}"
+def new_mark() -> str:
+    """What tells the names of this run from those of other runs."""
+    return secrets.token_hex(4)
 
 
 @dataclass
-class Target:
+class Target(Waiting):
     """A server at ``base_url``. ``judge`` looks at every exchange; ``max_calls`` bounds how many there are.
 
     Where time cannot be moved, a task is looked at every ``poll_every`` seconds, for ``patience`` seconds at most.
     ``queue_form`` is the form of the queue protocol that the first submit's answer had; for ``announce_for`` seconds an
-    answer to a body that is announced and not sent is waited for.
+    answer to a body that is announced and not sent is waited for. ``mark`` is in every name that this run gives.
     """
 
     base_url: str
@@ -87,29 +85,35 @@ class Target:
     calls: int = 0
     controlled: bool = False
     uncontrolled: str = "the target has no control API, so time cannot be moved"
-    exchanges: list[Exchange] = field(default_factory=list)
+    exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=KEPT))
     min_gap: float = 0.0
     poll_every: float = 2.0
     patience: float = 900.0
     queue_form: str = ""
     announce_for: float = 5.0
+    mark: str = field(default_factory=new_mark)
+    connection: Connection = field(default_factory=Connection)
+    #: Calls without a whole answer, in all and one after the other.
+    dropped: int = 0
+    #: Set when the run ends early: then nothing is waited for.
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _dropped_in_a_row: int = 0
     _called_at: float = 0.0
-    _names: Any = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
-        self._client = httpx.Client(timeout=60, follow_redirects=False, trust_env=False)
+        self._transport = Transport(self.connection)
+        self._lock, self._here = threading.Lock(), Here()
 
     def __enter__(self) -> Target:
         """Look whether it is there, and whether it is a kirin-mock, whose clock can be moved."""
         try:
-            health = self._client.get(f"{self.base_url}/_mock/health")
-            self.controlled = health.status_code == 200 and "version" in health.json()
-        except httpx.HTTPError as error:
-            self._client.close()
-            raise Unreachable(f"{self.base_url} does not answer: {error}") from None
-        except ValueError:
-            self.controlled = False
+            health = self._transport.send("GET", f"{self.base_url}/_mock/health", {})
+        except Broken as broken:
+            self._transport.close()
+            raise Unreachable(f"{self.base_url} does not answer: {broken}") from None
+        value = read_json(health.content)
+        self.controlled = health.status == 200 and isinstance(value, dict) and "version" in value
         try:
             self.control("POST", "reset")
             self.control("PUT", "clock", {"mode": "manual"})
@@ -121,38 +125,33 @@ class Target:
         """Leave it as it was found."""
         if self.controlled:
             self.control("POST", "reset")
-        self._client.close()
+        self._transport.close()
+
+    def begin(self, case: str, attempt: int = 0) -> None:
+        """This thread tries a case from now on; another attempt uses other names."""
+        self._here.case = hashlib.blake2b(case.encode(), digest_size=4).hexdigest()
+        self._here.names, self._here.last = 1000 * attempt, None
+
+    @property
+    def last(self) -> Exchange | None:
+        """The last exchange of this thread's case."""
+        return self._here.last
 
     def control(self, method: str, path: str, body: Json | None = None) -> Any:
         """A control call of a kirin-mock, on this run's tenant. Raises NotExercised for another kind of server."""
         if not self.controlled:
-            raise NotExercised(self.uncontrolled)
-        headers = {"Authorization": f"Bearer {self.key}"}
-        answer = self._client.request(method, f"{self.base_url}/_mock/{path}", json=body or {}, headers=headers)
-        if answer.status_code != 200:
-            raise NotExercised(f"the target's control API answered {answer.status_code}: {answer.text[:200]}")
-        return answer.json()
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self.control("POST", "clock/advance", {"seconds": seconds})
-
-    def settle(self, seconds: float = 3600) -> None:
-        """Let time pass in which nothing more may happen: ``seconds``, or a moment where time cannot be moved."""
-        if self.controlled:
-            self.advance(seconds)
-        else:
-            pause(self.poll_every)
-
-    def steps(self) -> Iterator[None]:
-        """The moments at which a task is looked at, time passing between them, until a task should have ended."""
-        until = stopwatch() + self.patience
-        for _ in range(MOST_STEPS) if self.controlled else iter(lambda: stopwatch() >= until, True):
-            yield
-            if self.controlled:
-                self.advance(STEP)
-            else:
-                pause(self.poll_every)
+            raise NotExercised(self.uncontrolled, CONTROL)
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        try:
+            answer = self._transport.send(
+                method, f"{self.base_url}/_mock/{path}", headers, json.dumps(body or {}).encode()
+            )
+        except Broken as broken:
+            raise NotExercised(f"the target's control API does not answer: {broken}", CONTROL) from None
+        if answer.status != 200:
+            said = answer.content[:200].decode("utf-8", "replace")
+            raise NotExercised(f"the target's control API answered {answer.status}: {said}", CONTROL)
+        return read_json(answer.content)
 
     def call(
         self,
@@ -167,9 +166,8 @@ class Target:
         content_type: str | None = "application/json",
     ) -> Exchange:
         """One call with this run's key, another ``key``, or none; ``path`` may be a whole URL of this server. Raises
-        BudgetSpent or Unreachable.
+        BudgetSpent, Dropped or Unreachable.
         """
-        self._count()
         (host, path), sent = self._parts(path), dict(headers or {})
         if content is None and body is not None:
             content = json.dumps(body).encode()
@@ -177,32 +175,51 @@ class Target:
             sent.setdefault("Content-Type", content_type)
         secret = {} if key is None else {"Authorization": f"{scheme} {key or self.key}"}
         shown = sent.get("Authorization") if key is None else f"{scheme} $KEY"
+        self._count()
         try:
-            answer = self._client.request(
-                method, (host or self.base_url) + path, content=content, headers={**secret, **sent}
+            answer = self._transport.send(method, (host or self.base_url) + path, {**secret, **sent}, content)
+        except Broken as broken:
+            raise self._drop(
+                Exchange(method, path, content or b"", 0, {}, None, b"", shown, sent, host, str(broken))
+            ) from None
+        return self._keep(
+            Exchange(
+                method, path, content or b"", answer.status, answer.headers, read_json(answer.content), answer.content,
+                shown, sent, host,
             )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from None
-        try:
-            value = answer.json()
-        except ValueError:
-            value = None
-        exchange = Exchange(
-            method, path, content or b"", answer.status_code, dict(answer.headers), value, answer.content, shown, sent,
-            host,
         )  # fmt: skip
-        self.exchanges.append(exchange)
-        self.judge(exchange)
-        return exchange
 
     def _count(self) -> None:
         """Count a call, and keep the distance to the one before. Raises BudgetSpent."""
-        if self.max_calls is not None and self.calls >= self.max_calls:
-            raise BudgetSpent
-        self.calls += 1
+        with self._lock:
+            if self.max_calls is not None and self.calls >= self.max_calls:
+                raise BudgetSpent
+            self.calls += 1
+            at = max(stopwatch(), self._called_at + self.min_gap)
+            self._called_at = at
         if self.min_gap:
-            pause(max(0.0, self._called_at + self.min_gap - stopwatch()))
-            self._called_at = stopwatch()
+            self.pause(max(0.0, at - stopwatch()))
+
+    def _keep(self, exchange: Exchange) -> Exchange:
+        """Judge and remember an exchange."""
+        self._here.last = exchange
+        with self._lock:
+            self._dropped_in_a_row = 0
+            self.exchanges.append(exchange)
+            self.judge(exchange)
+        return exchange
+
+    def _drop(self, exchange: Exchange) -> Exception:
+        """Remember a call without an answer. Dropped, or Unreachable when there were too many one after another."""
+        self._here.last = exchange
+        with self._lock:
+            self.dropped += 1
+            self._dropped_in_a_row += 1
+            self.exchanges.append(exchange)
+            self.judge(exchange)
+            if self._dropped_in_a_row >= GONE_AFTER:
+                return Unreachable(f"{self.base_url} no longer answers: {exchange.broken}")
+        return Dropped(exchange)
 
     def _parts(self, path: str) -> tuple[str, str]:
         """The other name of this server in a path that is a whole URL, and the path alone. Raises NotExercised for a
@@ -217,11 +234,16 @@ class Target:
 
     def fetch(self, url: str) -> bytes | None:
         """What is at the URL of a video, fetched without the key; None where it cannot be had."""
+        answer = self.fetched(url)
+        return answer.content if answer is not None and answer.status == 200 else None
+
+    def fetched(self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer | None:
+        """The answer at the URL of a video, asked for without the key, redirects followed; None where there is none."""
         self._count()
-        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
-            answer = self._client.get(url, follow_redirects=True)
-            return answer.content if answer.status_code == 200 else None
-        return None
+        try:
+            return self._transport.send(method, url, headers or {}, follow=True)
+        except Broken:
+            return None
 
     def announce(self, path: str, length: int) -> Exchange:
         """A POST that announces a body of ``length`` bytes and sends none of it. Raises NotExercised when that is not
@@ -241,15 +263,8 @@ class Target:
             raise NotExercised(told) from None
         finally:
             connection.close()
-        try:
-            value = json.loads(content)
-        except ValueError:
-            value = None
         given = {name.lower(): one for name, one in answer.headers.items()}
-        exchange = Exchange("POST", path, b"", answer.status, given, value, content, sent=headers)
-        self.exchanges.append(exchange)
-        self.judge(exchange)
-        return exchange
+        return self._keep(Exchange("POST", path, b"", answer.status, given, read_json(content), content, sent=headers))
 
     @cached_property
     def knows_keys(self) -> bool:
@@ -282,5 +297,16 @@ class Target:
         return self.call("PUT" if what == "cancel" else "GET", path, key=key, **how)
 
     def fresh_name(self) -> str:
-        """An external id that was not used before in this run."""
-        return f"verify-{next(self._names)}"
+        """An external id that was not used before, neither in this run nor in another."""
+        self._here.names += 1
+        return f"verify-{self.mark}-{self._here.case}-{self._here.names}"
+
+    def fresh_like(self, name: str) -> str:
+        """A name of as many characters as ``name`` that was not used before; its first ten are new, ASCII where the
+        name is ASCII. A shorter name may have been used by chance: then it is the server's right to say 409.
+        """
+        drawn = hashlib.blake2b(self.fresh_name().encode(), digest_size=20).digest()
+        numbers = [int.from_bytes(drawn[at : at + 2], "big") for at in range(0, 20, 2)][: len(name)]
+        if name.isascii():
+            return "".join(_LETTERS[number % len(_LETTERS)] for number in numbers) + name[10:]
+        return "".join(chr(0x3400 + number % 0x6000) for number in numbers) + name[10:]

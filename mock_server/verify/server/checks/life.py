@@ -67,15 +67,9 @@ def _completes(endpoint: Endpoint, params: Json, shape: str) -> Tried:
         if shape == DOCUMENTED:
             yield from _first_problems(made)
         watch = _Watch()
-        for _ in target.steps():
-            poll = target.poll(task)
+        for poll in target.follow(task):
             yield from watch.look(poll)
-            if body_of(poll).get("status") in FINAL:
-                yield from _end_problems(target, task, poll)
-                return
-        if not target.controlled:
-            raise NotExercised(f"a task did not end within {target.patience:g} s")
-        yield Problem("the task did not end within the time of --timing fast", poll)
+        yield from _end_problems(target, task, poll)
 
     return tried
 
@@ -166,10 +160,7 @@ def _timed(endpoint: Endpoint, params: Json, end: str) -> Tried:
             target.control("POST", f"tasks/{task}/fail", {"code": endpoint.errors.generation_failed})
         elif end == "cancelled":
             target.queue(endpoint, task, "cancel")
-        for _ in target.steps():
-            poll = target.poll(task)
-            if body_of(poll).get("status") in FINAL:
-                break
+        poll = target.ended(task)
         yield from _timing_problems(poll)
         began = [body_of(one)["metadata"]["in_queue_at"] for one in (before, poll)]
         if began[0] != began[1]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from mock_server.contract.endpoint import Endpoint
+from mock_server.core.clock import stopwatch
 from mock_server.verify.server.case import Problem
 from mock_server.verify.server.checks.common import QUEUE, Json, body_of, task_of, told
 from mock_server.verify.server.queue_forms import FORMS, OVER, URLS, Form, form_of
@@ -93,16 +94,16 @@ def status_problems(target: Target, request: Request, exchange: Exchange, status
 def until_over(target: Target, request: Request) -> Iterator[tuple[str, Exchange]]:
     """The statuses of a request, up to and with the first that says it is over, each with its state.
 
-    A status that is no status is the last one. Raises NotExercised where a server that is not ours takes too long.
+    A status that is no status is the last one. Raises Overdue or NotExercised where it takes too long.
     """
-    for _ in target.steps():
+    began = stopwatch()
+    for _ in target.steps("a request did not end"):
         exchange = target.queue(request.endpoint, request.id, "status")
         state = request.form.state(body_of(exchange)) or ""
         yield state, exchange
         if state in OVER or not state:
+            target.lived(stopwatch() - began)
             return
-    if not target.controlled:
-        raise NotExercised(f"a request did not end within {target.patience:g} s")
 
 
 def over(target: Target, request: Request) -> tuple[str, Exchange]:

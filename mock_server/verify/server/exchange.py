@@ -1,0 +1,72 @@
+"""One call and its answer, and how an answer's body is read: strictly, so that nothing odd reaches a check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+#: Deeper answers are read as no JSON: the platform nests six levels, and checks walk answers by recursion.
+MOST_DEPTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call and its answer; ``json`` is the answer's body, None where it is not JSON. ``authorization`` and ``sent``
+    are the headers of the call, the former without the key. ``host`` is the base URL where it is not the target's.
+    ``broken`` says why there is no whole answer; ``status`` is 0 then.
+    """
+
+    method: str
+    path: str
+    body: bytes
+    status: int
+    headers: dict[str, str]
+    json: Any
+    content: bytes
+    authorization: str | None = "Bearer $KEY"
+    sent: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
+    broken: str = ""
+
+    def curl(self, base_url: str) -> str:
+        """The call as a curl line that can be pasted, long bodies cut."""
+        given = self.body.decode("utf-8", "replace")
+        shown = given if len(given) <= 2000 else given[:2000] + "..."
+        data = f" -d '{shown}'".replace("\n", "\\n") if given else ""
+        headers = dict(self.sent)
+        if self.authorization is not None:
+            headers = {"Authorization": self.authorization, **headers}
+        told = "".join(f" -H '{name}: {value}'" for name, value in headers.items())
+        return f"curl -X {self.method} '{self.host or base_url}{self.path}'{told}{data}"
+
+
+def read_json(content: bytes) -> Any:
+    """The JSON value of a body; None where it is none. NaN, lone surrogates and bytes that are not UTF-8 are none, and
+    so is what is nested deeper than ``MOST_DEPTH``.
+    """
+    try:
+        value = orjson.loads(content)
+    except ValueError:
+        return None
+    return value if _depth_allowed(content, value) else None
+
+
+def _depth_allowed(content: bytes, value: Any) -> bool:
+    """Whether a value is nested no deeper than ``MOST_DEPTH``; most bodies have too few brackets to be looked at."""
+    if content.count(b"[") + content.count(b"{") <= MOST_DEPTH:
+        return True
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: Any) -> list[Any]:
+    """The objects and lists in an object or a list."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for one in inner if isinstance(one, dict | list)]

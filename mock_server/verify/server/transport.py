@@ -1,0 +1,117 @@
+"""Sends one call over HTTP, and reads its answer whatever the server does: hang, drip, break off, talk nonsense."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx
+
+from mock_server.core.clock import stopwatch
+
+#: A longer answer is read no further.
+MOST_BYTES = 64 * 1024 * 1024
+#: An idle connection is not used again after so many seconds: a server may close it at any time.
+IDLE = 1.0
+#: Once a server has left a call without an answer, the next calls wait so many seconds at least, and so many times as
+#: long as its slowest answer.
+LATER_WAIT, LATER_TIMES = 3.0, 4.0
+
+
+class Broken(Exception):
+    """No whole answer came; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How the server is reached: a proxy, the file of a CA, headers that go with every call, and how long an answer may
+    take in seconds.
+    """
+
+    proxy: str | None = None
+    ca: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+
+class Transport:
+    """The connections to one server; any number of threads may use it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._timeout, self._slowest, self._hung = connection.timeout, 0.0, False
+        self._lock = threading.Lock()
+        self._client = httpx.Client(
+            timeout=connection.timeout,
+            follow_redirects=False,
+            trust_env=False,
+            proxy=connection.proxy,
+            verify=_trusted(connection.ca),
+            headers=dict(connection.headers),
+            limits=httpx.Limits(max_connections=None, keepalive_expiry=IDLE),
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None,
+             *, follow: bool = False) -> Answer:  # fmt: skip
+        """One call. Raises Broken when there is no whole answer. Redirects are followed only with ``follow``."""
+        limit = max(LATER_WAIT, LATER_TIMES * self._slowest) if self._hung else self._timeout
+        limit, began = min(limit, self._timeout), stopwatch()
+        try:
+            with self._client.stream(
+                method, url, headers=headers, content=content, timeout=limit, follow_redirects=follow
+            ) as answer:
+                read = self._read(answer, began, limit)
+        except httpx.TimeoutException:
+            self._hung = True
+            raise Broken(f"no answer within {limit:.3g} s") from None
+        except httpx.DecodingError as error:
+            raise Broken(f"the answer's Content-Encoding is wrong: {error}") from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise Broken(str(error) or type(error).__name__) from None
+        except (ValueError, UnicodeError) as error:  # headers and URLs that no client can write or read
+            raise Broken(f"{type(error).__name__}: {error}") from None
+        with self._lock:
+            self._slowest = max(self._slowest, stopwatch() - began)
+        return Answer(answer.status_code, {name.lower(): one for name, one in answer.headers.items()}, read)
+
+    def _read(self, answer: httpx.Response, began: float, limit: float) -> bytes:
+        """The body, in bounded time and space."""
+        parts, size = [], 0
+        for part in answer.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BYTES:
+                raise Broken(f"the answer is longer than {MOST_BYTES} bytes")
+            if stopwatch() - began > 2 * limit:
+                self._hung = True
+                raise Broken(f"the answer was not complete within {2 * limit:.3g} s")
+        return b"".join(parts)
+
+
+def _trusted(ca: str | None) -> bool | str:
+    """What httpx trusts: the CAs that come with it, and with ``ca`` those of that file alone."""
+    return True if ca is None else ca
+
+
+def refused_connection(transport: Transport, url: str) -> str:
+    """Why nobody can be reached at a URL; empty where somebody answers, whatever it is."""
+    with contextlib.suppress(httpx.InvalidURL):
+        try:
+            transport.send("GET", url, {})
+        except Broken as broken:
+            return str(broken)
+    return ""

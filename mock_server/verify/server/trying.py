@@ -1,0 +1,110 @@
+"""Tries cases, one after another or beside each other, and keeps what comes of each: nothing that happens ends the run
+but the end of its budget, the end of the server, and the user.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mock_server.verify.server.case import Case, Finding, Problem, Result
+from mock_server.verify.server.target import BudgetSpent, Dropped, NotExercised, Overdue, Target, Unreachable
+
+#: So many tasks are followed beside each other in real time.
+BESIDE = 64
+
+
+class Trying:
+    """The cases of one run, and what comes of them in ``result``."""
+
+    def __init__(self, target: Target, result: Result, on_case: Callable[[Case], None]) -> None:
+        self._target, self._result, self._on_case = target, result, on_case
+        self._lock = threading.Lock()
+
+    def all(self, cases: Sequence[Case]) -> None:
+        """Try all cases: in order where the clock can be moved; elsewhere those that follow tasks beside the others."""
+        if self._target.controlled:
+            self._each(cases)
+            return
+        self._each([case for case in cases if case.alone])
+        beside = [case for case in cases if case.follows and not case.alone]
+        with ThreadPoolExecutor(max_workers=min(BESIDE, max(1, len(beside)))) as pool:
+            try:
+                for case in beside:
+                    pool.submit(self._one, case)
+                self._each([case for case in cases if not case.follows and not case.alone])
+            except BaseException:
+                self._target.stopping.set()
+                raise
+
+    def _each(self, cases: Sequence[Case]) -> None:
+        for place, case in enumerate(cases):
+            try:
+                self._one(case)
+            except KeyboardInterrupt:
+                self._result.not_tried += cases[place:]
+                raise
+
+    def _one(self, case: Case) -> None:
+        """Try a case; it is not tried once the run has stopped."""
+        if self._result.stopped:
+            self._left(case)
+            return
+        self._on_case(case)
+        try:
+            self._keep(case, self._problem(case))
+        except NotExercised as why:
+            with self._lock:
+                self._result.not_exercised.append((case, str(why)))
+                if why.needs:
+                    self._result.needs[case.id] = why.needs
+        except (BudgetSpent, Unreachable) as why:
+            with self._lock:
+                self._result.stopped = self._result.stopped or str(why) or "the budget is spent"
+            self._left(case)
+
+    def _left(self, case: Case) -> None:
+        with self._lock:
+            self._result.not_tried.append(case)
+
+    def _problem(self, case: Case) -> Problem | None:
+        """The first thing that is wrong; what follows from it is not told as well. A case whose connection broke is
+        tried again.
+        """
+        for attempt in range(2):
+            self._target.begin(case.id, attempt)
+            try:
+                return next(case.tried(self._target), None)
+            except Dropped as dropped:
+                why = f"its calls get no whole answer, twice: {dropped}"
+            except Overdue as late:
+                return Problem(str(late), self._target.last)
+            except (NotExercised, BudgetSpent, Unreachable):
+                raise
+            except Exception as error:  # noqa: BLE001 - a check that stumbles over an answer must not end the run
+                return Problem(_stumbled(error), self._target.last)
+        raise NotExercised(why, "connection")
+
+    def _keep(self, case: Case, problem: Problem | None) -> None:
+        with self._lock:
+            result = self._result
+            if problem is not None:
+                result.findings.append(Finding(case, problem))
+            result.exercised[case.model, case.property] = result.exercised.get((case.model, case.property), 0) + 1
+            for fact in case.covers:
+                result.covered[fact] = result.covered.get(fact, 0) + 1
+                result.halves.add((fact, case.property))
+
+
+def _stumbled(error: Exception) -> str:
+    """What is said when a check cannot read an answer: mostly the answer lacks what the document promises."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "verify" in frame.filename]
+    where = f"{Path(ours[-1].filename).name} line {ours[-1].lineno}" if ours else "the check"
+    said = " ".join(f"{type(error).__name__} {error}".split())[:200]
+    return (
+        f"the answer has a shape that the check cannot read ({said}, {where}): something that the document promises is "
+        "missing or of another type. If the answer is right, this is a mistake in kirin-mock"
+    )
