@@ -58,9 +58,7 @@ def verify_server(options: Options) -> int:
     cases = all_cases(_looked_at(endpoints, options), options.seed, options.depth)
     planned = _planned(cases, options)
     if options.dry_run:
-        print(
-            f"{len(planned.cases)} cases, about {planned.calls} calls, about {planned.cost:.2f} USD by assumed prices"
-        )
+        print(_price(planned))
         return 0
     judge = ContractJudge(endpoints)
     try:
@@ -79,6 +77,12 @@ def verify_server(options: Options) -> int:
         print(f"covered {covered:.1f} % of the contract; --min-coverage asks for {options.min_coverage:g} %")
         return 1
     return 0 if result.clean else 1
+
+
+def _price(planned: Plan) -> str:
+    """What a run takes."""
+    calls, cost = f"at most {planned.calls} calls", f"at most {planned.cost:.2f} USD by assumed prices"
+    return f"{len(planned.cases)} cases, {calls}, {cost}"
 
 
 def _looked_at(endpoints: dict[str, Endpoint], options: Options) -> dict[str, Endpoint]:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +23,7 @@ from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.judge import documented_body, wrapped_body
 from mock_server.core.clock import stopwatch
 from mock_server.verify.server.exchange import Exchange, read_json
+from mock_server.verify.server.receiver import Answers, Listener, Receiver
 from mock_server.verify.server.transport import Answer, Broken, Connection, Transport
 from mock_server.verify.server.waiting import MOST_STEPS, STEP, BudgetSpent, NotExercised, Overdue, Waiting
 
@@ -62,6 +64,15 @@ class Here(threading.local):
     last: Exchange | None = None
 
 
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def new_mark() -> str:
     """What tells the names of this run from those of other runs."""
     return secrets.token_hex(4)
@@ -93,6 +104,8 @@ class Target(Waiting):
     announce_for: float = 5.0
     mark: str = field(default_factory=new_mark)
     connection: Connection = field(default_factory=Connection)
+    #: Where callbacks come in when the target cannot reach this machine.
+    listener: Listener | None = None
     #: Calls without a whole answer, in all and one after the other.
     dropped: int = 0
     #: Set when the run ends early: then nothing is waited for.
@@ -265,6 +278,21 @@ class Target(Waiting):
             connection.close()
         given = {name.lower(): one for name, one in answer.headers.items()}
         return self._keep(Exchange("POST", path, b"", answer.status, given, read_json(content), content, sent=headers))
+
+    def receiver(self, answers: Answers = lambda _: 200) -> Receiver:
+        """A receiver of callbacks that the target can reach, by all that is known. Raises NotExercised."""
+        if self.listener is not None:
+            return Receiver(self.listener, answers, own=False)
+        if not self.is_local:
+            raise NotExercised(
+                "the target cannot reach this machine; give a public address with --callback-base", "callbacks"
+            )
+        return Receiver(Listener(), answers, own=True)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the target is on this machine."""
+        return is_local(self.base_url)
 
     @cached_property
     def knows_keys(self) -> bool:

@@ -25,8 +25,8 @@ def cases(material: Material) -> Iterator[Case]:
             yield Case(
                 f"{endpoint.short}/life/completes/{shape}", "lives as documented", model,
                 (f"{states} queued", f"{states} in_progress", f"{states} completed", f"progress {model}"),
-                f"status, progress, output and usage of a task ({endpoint.short}#response)", 3 * MOST_STEPS, cost,
-                _completes(endpoint, params, shape),
+                f"status, progress, output and usage of a task ({endpoint.short}#response)", MOST_STEPS + 3, cost,
+                _completes(endpoint, params, shape), follows=True,
             )  # fmt: skip
         for code in [row.code for row in endpoint.errors.codes] or ["50001"]:
             yield Case(
@@ -38,14 +38,14 @@ def cases(material: Material) -> Iterator[Case]:
             when = "while it runs" if running else "while it is queued"
             yield Case(
                 f"{endpoint.short}/life/cancelled {when}", "is cancelled as observed", model,
-                (f"{states} cancelled {when}",), "a cancelled task reads as failed on the generation side (wire#2)", 9,
-                cost, _cancelled(endpoint, params, running=running),
+                (f"{states} cancelled {when}",), "a cancelled task reads as failed on the generation side (wire#2)",
+                MOST_STEPS + 9, cost, _cancelled(endpoint, params, running=running), follows=True,
             )  # fmt: skip
         for end in ("completed", "failed", "cancelled"):
             yield Case(
                 f"{endpoint.short}/life/timing/{end}", TIMING, model, (f"timing {model} {end}",),
-                "metadata has in_queue_at and, once ended, completed_at, in Unix milliseconds (wire#1)", 8, cost,
-                _timed(endpoint, params, end),
+                "metadata has in_queue_at and, once ended, completed_at, in Unix milliseconds (wire#1)", MOST_STEPS + 8,
+                cost, _timed(endpoint, params, end), follows=True,
             )  # fmt: skip
         yield Case(
             f"{endpoint.short}/life/metadata", SENT, model, (f"metadata {model}",),
@@ -115,6 +115,7 @@ def _end_problems(target: Target, task: str, last: Exchange) -> Iterator[Problem
 
 def _fails(endpoint: Endpoint, params: Json, code: str) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
+        target.advance(0)  # only a kirin-mock can be told to fail a task
         task, _ = _submitted(target, endpoint, params, DOCUMENTED)
         target.advance(1)
         target.control("POST", f"tasks/{task}/fail", {"code": code, "message": "told to"})
@@ -135,12 +136,14 @@ def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         task, _ = _submitted(target, endpoint, params, DOCUMENTED)
         if running:
-            target.advance(1)
+            _let_run(target, endpoint, task)
         cancelled = target.queue(endpoint, task, "cancel")
         if cancelled.status not in {202, 400}:
             yield Problem(f"a task of the generation side is cancelled on the queue: {told(cancelled)}", cancelled)
+        if cancelled.status == 400 and not target.controlled:
+            raise NotExercised("the task ended before it could be cancelled")
         target.settle(60)
-        poll = target.poll(task)
+        poll = target.ended(task)
         body = body_of(poll)
         if body.get("status") != "failed" or "error" not in body or "output" in body or "usage" in body:
             yield Problem(f"a cancelled task reads as failed on the generation side, not {told(poll)}", poll)
@@ -150,27 +153,46 @@ def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
     return tried
 
 
+def _let_run(target: Target, endpoint: Endpoint, task: str) -> None:
+    """Let time pass until a task runs."""
+    if target.controlled:
+        target.advance(1)
+        return
+    state = ""
+    for _ in target.steps("a task did not begin to run"):
+        state = str(body_of(target.queue(endpoint, task, "status")).get("status"))
+        if state.upper() not in {"IN_QUEUE", "QUEUED"}:
+            return
+
+
 def _timed(endpoint: Endpoint, params: Json, end: str) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
+        if end == "failed":
+            target.advance(0)  # only a kirin-mock can be told to fail a task
         task, _ = _submitted(target, endpoint, params, DOCUMENTED)
         before = target.poll(task)
         yield from _timing_problems(before)
         if end == "failed":
-            target.advance(1)
+            _let_run(target, endpoint, task)
             target.control("POST", f"tasks/{task}/fail", {"code": endpoint.errors.generation_failed})
         elif end == "cancelled":
             target.queue(endpoint, task, "cancel")
         poll = target.ended(task)
         yield from _timing_problems(poll)
-        began = [body_of(one)["metadata"]["in_queue_at"] for one in (before, poll)]
+        began = [_metadata_of(one).get("in_queue_at") for one in (before, poll)]
         if began[0] != began[1]:
             yield Problem(f"in_queue_at changed from {began[0]} to {began[1]}", poll)
         target.settle()
         again = target.poll(task)
-        if body_of(again).get("metadata") != body_of(poll)["metadata"]:
+        if _metadata_of(again) != _metadata_of(poll):
             yield Problem(f"the timing of a final task changed to {body_of(again).get('metadata')}", again)
 
     return tried
+
+
+def _metadata_of(exchange: Exchange) -> Json:
+    metadata = body_of(exchange).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _timing_problems(poll: Exchange) -> Iterator[Problem]:

@@ -26,12 +26,12 @@ def cases(material: Material) -> Iterator[Case]:
                 f"{endpoint.short}/queue/result/{number}", RESULT, model,
                 (f"queue {model} outputs", f"queue {model} usage", f"queue {model} metadata"),
                 f"outputs are flat, of the size and length that were asked for (wire#2, {endpoint.short}#parameters)",
-                5, bodies.cost(params), _result(endpoint, params),
+                5, bodies.cost(params), _result(endpoint, params), follows=True,
             )  # fmt: skip
         yield Case(
             f"{endpoint.short}/queue/result/several videos", RESULT, model, (f"queue {model} several outputs",),
             "several videos are several items, in order (wire#2)", 5, bodies.cost(bodies.cheapest),
-            _several(endpoint, bodies.cheapest),
+            _several(endpoint, bodies.cheapest), follows=True,
         )  # fmt: skip
 
 
