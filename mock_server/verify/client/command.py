@@ -167,6 +167,13 @@ def _met(report: Report) -> Iterator[tuple[str, str, str, str]]:
         if known:
             more = f" and {len(part.missing) - MOST_NAMED} more" if len(part.missing) > MOST_NAMED else ""
             yield part.model, part.kind, f"{len(part.met)} of {known}", ", ".join(part.missing[:MOST_NAMED]) + more
+    total, missing = report.met.covering()
+    by_reason: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        by_reason.setdefault(why, []).append(name)
+    yield "covering set", "choice", f"{total - len(missing)} of {total}", f"{len(missing)} choices" if missing else ""
+    for why, names in by_reason.items():
+        yield "", "", str(len(names)), f"{', '.join(names[:2])}{', ...' if len(names) > 2 else ''}: {why}"
 
 
 def _written(form: str, scorecard: Scorecard, report: Report, kept_as: Mapping[str, Finding]) -> bytes:
@@ -200,6 +207,10 @@ def as_json(scorecard: Scorecard, report: Report, kept_as: Mapping[str, Finding]
             {"model": part.model, "kind": part.kind, "seen": part.met, "missing": part.missing}
             for part in report.met.parts(discover())
         ],
+        "covering": {
+            "of": report.met.covering()[0],
+            "not_reached": [{"name": name, "why": why} for name, why in report.met.covering()[1].items()],
+        },
     }
 
 

@@ -10,21 +10,24 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.drawing import cases, prepare
-from mock_server.verify.client.tables import TABLES, Choice, Recorder, Table, again, at_random
+from mock_server.verify.client.tables import TABLES, Choice, On, Recorder, Table, again, at_random
 
 #: The covering set has no more cases than this.
 MOST = 150
 #: So many cases are drawn for each that is kept.
-DRAWN_EACH = 30
+DRAWN_EACH = 40
+OF_AN_INTENT = 6
 #: Where the choice does not matter any more, the simplest is taken this often, so that little hides the rest.
 SIMPLEST = 0.6
 #: After its user has cancelled, a client sees no more than this.
-BEFORE_A_CANCEL = frozenset({"submit", "cancel", "callbacks", "case", "nothing"})
+BEFORE_A_CANCEL = frozenset({"submit", "callbacks", "case", "nothing"})
+#: Between two polls a client may well let so many seconds pass.
+A_POLL = 12.0
 FAULTS = frozenset({"submit", "poll", "result", "media", "callback"})
 
 
@@ -57,7 +60,7 @@ def redrawn(endpoints: Mapping[str, Endpoint], choices: Sequence[Choice]) -> Dra
 
 def goals() -> list[Choice]:
     """All choices that the covering set is to have."""
-    return [(one.name, place) for one in TABLES.values() if one.goal for place in one.distinct]
+    return [(one.name, place) for one in TABLES.values() for place in one.goals]
 
 
 _COVERING: dict[tuple[str, ...], tuple[Drawn, ...]] = {}
@@ -76,12 +79,19 @@ def _found(endpoints: Mapping[str, Endpoint]) -> Iterator[Drawn]:
     source = random.Random(0)  # noqa: S311 - the same set always
     missing = set(goals())
     for _ in range(MOST):
+        if not missing:
+            missing = set(goals())  # all of it again, in other company, as far as there is room
         left = Counter(name for name, _ in missing)
         toward = _toward(source, missing)
         some = [drawn(endpoints, toward) for _ in range(DRAWN_EACH)]
-        best = max(some, key=lambda one: sum(1 + left[name] for name, _ in missing & shown_by(one)))
+        best = max(some, key=lambda one: sum(_worth(name, left) for name, _ in missing & shown_by(one)))
         missing -= shown_by(best)
         yield best
+
+
+def _worth(name: str, left: Mapping[str, int]) -> int:
+    """What a choice of a table counts. A case has one intent, and there are as many intents as cases nearly."""
+    return (1 + left[name]) * (OF_AN_INTENT if TABLES[name].on == "case" else 1)
 
 
 def _toward(source: random.Random, missing: set[Choice]) -> Callable[[Table], int]:
@@ -91,19 +101,29 @@ def _toward(source: random.Random, missing: set[Choice]) -> Callable[[Table], in
         wanted = [place for place in of.distinct if (of.name, place) in missing]
         if wanted and source.random() > 1 / (1 + 4 * len(wanted)):
             return source.choice(wanted)
-        return of.distinct[0] if source.random() < SIMPLEST else source.choice(of.distinct)
+        simple = of.on != "case" and source.random() < SIMPLEST
+        return of.distinct[0] if simple else source.choice(of.distinct)
 
     return place_in
 
 
 def shown_by(one: Drawn) -> set[Choice]:
-    """The choices of a case that a client can come to see."""
-    faults = one.case.scenario["faults"]
-    cancelled = one.case.cancel_after is not None
+    """The choices of a case that a client is likely to come to see."""
+    case = one.case
+    task, cancelled = case.scenario["task"], case.cancel_after
+    lasts = float("inf") if "hold" in task else task.get("queued", 0) + task.get("running", 0)
+    unseen: set[On] = set()
+    if cancelled is not None:
+        unseen = set(get_args(On)) - BEFORE_A_CANCEL - ({"cancel"} if cancelled < min(lasts, case.deadline) else set())
+    if case.intent.with_callbacks:
+        unseen |= {"poll", "result"}  # it may have its news from a callback
+    if case.expected not in {"completed", "empty"}:
+        unseen.add("result")
+    faults = [one for one in case.scenario["faults"] if one.get("skip", 0) * A_POLL <= lasts]
     return {
         (name, place)
         for name, place in one.choices
-        if not (cancelled and TABLES[name].on not in BEFORE_A_CANCEL) and _is_there(TABLES[name], place, faults)
+        if TABLES[name].on not in unseen and _is_there(TABLES[name], place, faults)
     }
 
 

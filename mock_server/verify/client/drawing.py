@@ -10,9 +10,10 @@ import orjson
 from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.client import lives
 from mock_server.verify.client.cases import DEADLINE, ClientCase, Expected
-from mock_server.verify.client.intents import intents, wrong_intents
+from mock_server.verify.client.intents import MIXTURES, packed
 from mock_server.verify.client.kit import Intent
 from mock_server.verify.client.tables import Draw, Table, table
+from mock_server.verify.client.wrong import wrong_intents
 
 
 def cases(draw: Draw, endpoints: Mapping[str, Endpoint]) -> ClientCase:
@@ -24,9 +25,9 @@ def cases(draw: Draw, endpoints: Mapping[str, Endpoint]) -> ClientCase:
         for place in range(draw(lives.UP_TO_TWO))
     ]
     if end == "rejected":
-        params, refused_with = draw(_WRONG[model])
+        wrong = draw(_WRONG[model])
         faults = [fault for fault in faults if fault["fault"] != "malformed"]  # it would hide the code
-        return ClientCase(Intent(model, params), "rejected", refused_with, _scenario({}, faults))
+        return ClientCase(Intent(model, wrong.params), "rejected", wrong.code, _scenario({}, faults))
     outage = draw(lives.OUTAGES) if end == "never" else None
     faults += _on_polls(draw) if outage is None else [{**outage, "on": "poll"}]
     wanted, forge_after, forgery, rotating = draw(lives.CALLBACKS) or (None, None, "guessed", False)
@@ -34,7 +35,7 @@ def cases(draw: Draw, endpoints: Mapping[str, Endpoint]) -> ClientCase:
     if "reorder" in kinds:
         kinds.pop("early", None)  # together they would tell of an end that has not come
     faults += kinds.values()
-    params = draw(_RIGHT[model])
+    params = draw(_RIGHT[model]).params
     expected, code, task = _course(draw, endpoints[model], end)
     download = expected == "completed" and draw(lives.DOWNLOAD)
     spoiled = draw(lives.MEDIA_FAULTS) if download else None
@@ -98,14 +99,19 @@ _CODES: dict[str, Table] = {}
 def prepare(endpoints: Mapping[str, Endpoint]) -> None:
     """Find the intents of these models, once."""
     plainest = sorted(endpoints, key=lambda model: len(orjson.dumps(dict(endpoints[model].example))))
-    _MODELS[:] = [table("model", *plainest)]
-    for model, endpoint in endpoints.items():
-        if model not in _RIGHT:
-            _RIGHT[model], _WRONG[model] = (
-                table(f"intent of {model}", *intents(endpoint)),
-                table(f"wrong intent of {model}", *wrong_intents(endpoint)),
-            )
-            _CODES[model] = table(
-                f"code of {model}",
-                *([row.code for row in endpoint.errors.codes] or [endpoint.errors.generation_failed]),
-            )
+    _MODELS[:] = [table("model", *plainest, on="case")]
+    kinds: set[str] = set()
+    for model in plainest:
+        endpoint = endpoints[model]
+        bodies, wrong, codes = packed(endpoint), wrong_intents(endpoint), endpoint.errors.codes
+        _RIGHT[model] = table(f"intent of {model}", *bodies, on="case", goal=len(bodies) - MIXTURES)
+        # What is wrong is a goal once, with the plainest model that can have it; and each code of each model is one.
+        news = {one.code: one for one in reversed(wrong)} | {one.kind: one for one in wrong if one.kind not in kinds}
+        kinds |= {one.kind for one in wrong}
+        wrong.sort(key=lambda one: one not in news.values())
+        _WRONG[model] = table(
+            f"wrong intent of {model}", *wrong, on="case", goal=len({id(one) for one in news.values()})
+        )
+        _CODES[model] = table(
+            f"code of {model}", *([row.code for row in codes] or [endpoint.errors.generation_failed]), on="end"
+        )

@@ -9,6 +9,7 @@ from typing import Any
 from mock_server.conformance.properties import Fault, Thresholds, Verdict
 from mock_server.conformance.traffic import QUESTIONS, Seen, Traffic, task_id_of
 from mock_server.verify.client.cases import ClientCase
+from mock_server.verify.client.comparing import changes
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.platform import CALLBACK_URL, FORGED, FORGED_URL, KEY
 from mock_server.verify.client.properties import EVERY
@@ -43,7 +44,8 @@ class ClientRun:
 class RunResult:
     """One run of a case: what the client said and did, and what there was. ``answers`` are the results of its tasks,
     ``videos`` the digests of their videos, by the task's id; ``heard`` is whether genuine
-    news of an end came to it, ``other_key`` whether it sent another key than its own.
+    news of an end came to it, ``other_key`` whether it sent another key than its own;
+    ``fired`` are the places of the faults that have happened to its calls.
     """
 
     case: ClientCase
@@ -55,6 +57,7 @@ class RunResult:
     videos: Mapping[str, Sequence[str]] = field(default_factory=dict)
     heard: bool = False
     other_key: bool = False
+    fired: frozenset[int] = frozenset()
 
 
 def judge(ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
@@ -113,10 +116,9 @@ class _Judging:
                 continue
             sent = call.params
             wanted = {**intent.params, **({"callback_url": CALLBACK_URL} if intent.with_callbacks else {})}
-            other = [name for name, value in wanted.items() if name in sent and not _same(sent[name], value)]
             compared = (
                 ("A01", "leaves out", [name for name in asked if name not in sent]),
-                ("A02", "changes", other),
+                ("A02", "changes", changes(sent, wanted)),
                 ("A03", "adds", [name for name in sent if name not in intent.params and name not in _MINE]),
             )
             for property_id, what, names in compared:
@@ -278,10 +280,6 @@ def urls_of(result: Mapping[str, Any]) -> list[str]:
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _same(sent: object, asked: object) -> bool:
-    return sent == asked and isinstance(sent, bool) is isinstance(asked, bool)
 
 
 def _became(expected: str) -> str:

@@ -105,6 +105,7 @@ ENDS = table(
     *(2, 3, "empty", "missing"),
     *("failed", "failed", "failed", "cancelled", "cancelled"),
     *("rejected", "rejected", "never"),
+    on="case",
 )
 #: What only a client of the queue protocol sees.
 ON_QUEUE = table(
@@ -121,7 +122,7 @@ ON_QUEUE = table(
     {"queue_result_after": 20, "queue_form": "older"},
     on="queue",
 )
-KINDS_OF_ERROR = table("error type", None, None, *ERROR_TYPES)
-ELSEWHERE = table("cancelled elsewhere", 8.0, 40.0, 130.0)
-REASONS = table("reason", "", "", "The prompt was refused: „Äpfel“")
+KINDS_OF_ERROR = table("error type", None, None, *ERROR_TYPES, on="end")
+ELSEWHERE = table("cancelled elsewhere", 8.0, 40.0, 130.0, on="end")
+REASONS = table("reason", "", "", "The prompt was refused: „Äpfel“", on="end")
 DEADLINES = table("deadline", *SHORT_DEADLINES)

@@ -88,7 +88,7 @@ class Report:
         """Count one case more."""
         self.runs += 1
         self.last = ran
-        self.met.add(ran.case, ran.traffic)
+        self.met.add(drawn, ran)
         self.last_drawn = drawn
         self.exercised.update(set(verdict.exercised))
         self.violated.update({fault.property.id for fault in verdict.faults})
@@ -193,6 +193,7 @@ class Harness:
         ran = RunResult(
             *(case, played, platform.began_at, ended_at, platform.traffic(), answers, videos, heard),
             other_key=platform.other_key,
+            fired=frozenset(place for name, place in platform.tenant.counters.fired if name == placed.scenario.name),
         )
         verdict = self._observer.judge(ran.traffic)
         excused = _excused(ran)

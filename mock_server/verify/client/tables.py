@@ -16,33 +16,48 @@ from typing import Any, Literal
 import orjson
 
 #: Where a choice shows. A fault counts as reached when it has happened to a call of that kind, or to a callback;
-#: ``task`` when a task was made; ``queue`` when it was made on the queue protocol; ``callbacks`` when the client takes
-#: callbacks; ``cancel`` when its user has cancelled; ``case`` as soon as anything was submitted.
-On = Literal["submit", "poll", "result", "cancel", "media", "callback", "callbacks", "task", "queue", "case", "nothing"]
+#: ``task`` when a task was made, ``end`` when its end was seen; ``queue`` when it was made on the queue protocol;
+#: ``callbacks`` when the client takes callbacks; ``cancel`` when its user has cancelled; ``case`` once it submits;
+#: ``nothing`` always.
+On = Literal[
+    "submit", "poll", "result", "cancel", "media", "callback", "callbacks", "task", "end", "queue", "case", "nothing"
+]
 #: A choice: the name of its table, and its place in it.
 Choice = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Choices under a name; the first is the simplest, and one that stands there twice is drawn twice as often. With
-    ``goal`` each belongs to the covering set.
+    """Choices under a name; the first is the simplest, and one that stands there twice is drawn twice as often. The
+    first ``goal`` of them belong to the covering set.
     """
 
     name: str
     choices: tuple[Any, ...]
     on: On
-    goal: bool
+    goal: int
     #: The places of the choices, without the repeated ones.
     distinct: tuple[int, ...]
 
-    def label(self, place: int) -> str:
-        """What a choice is called in a report."""
+    @property
+    def goals(self) -> list[int]:
+        """The places of the choices that belong to the covering set."""
+        return [place for place in self.distinct if place < self.goal]
+
+    def names(self, place: int) -> list[str]:
+        """What a choice is called in a report; one that has several unusual things has a name for each."""
         value = self.choices[place]
-        if isinstance(value, dict):
-            told = " ".join(f"{name}={inner}" for name, inner in value.items() if name != "fault")
-            value = " ".join(filter(None, (value.get("fault", ""), told))) or "as usual"
-        return f"{self.name}: {value if value is not None else 'none'}"
+        labels = getattr(value, "labels", None)
+        if labels is not None:
+            return [f"{self.name}: {label}" for label in labels]
+        return [f"{self.name}: {_shown(value)}"]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        told = " ".join(f"{name}={inner}" for name, inner in value.items() if name != "fault")
+        return " ".join(filter(None, (value.get("fault", ""), told))) or "as usual"
+    return str(value) if value is not None else "none"
 
 
 #: All tables, by their names.
@@ -50,12 +65,12 @@ TABLES: dict[str, Table] = {}
 Draw = Callable[[Table], Any]
 
 
-def table(name: str, *choices: Any, on: On = "task", goal: bool = True) -> Table:
-    """A table of these choices, registered."""
+def table(name: str, *choices: Any, on: On = "task", goal: int | None = None) -> Table:
+    """A table of these choices, registered. All of them are to be covered, or the first ``goal``."""
     first: dict[bytes, int] = {}
     for place, choice in enumerate(choices):
         first.setdefault(orjson.dumps(choice, default=str), place)
-    TABLES[name] = Table(name, choices, on, goal, tuple(first.values()))
+    TABLES[name] = Table(name, choices, on, len(choices) if goal is None else goal, tuple(first.values()))
     return TABLES[name]
 
 
