@@ -91,6 +91,14 @@ def amount(value: str) -> float:
         number = float(value)
     except ValueError:
         number = -1.0
-    if not 0 <= number <= 1e9:
+    if not 0 <= number <= 1e9:  # NaN as well
         raise argparse.ArgumentTypeError(f"must be a number from 0 on, not {value!r}")
+    return number
+
+
+def percent(value: str) -> float:
+    """A number from 0 to 100."""
+    number = amount(value)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 100, not {value!r}")
     return number

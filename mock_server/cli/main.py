@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mock_server.cli.arguments import Parser, above_nothing, add_old_flag, add_settings, amount, count, whole
+from mock_server.cli.arguments import Parser, above_nothing, add_settings, count, whole
+from mock_server.cli.verify import add_verify
 from mock_server.core.errors import UsageError
 from mock_server.core.version import __version__
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 #: The exit code of a command that Ctrl-C ended, as shells have it.
 INTERRUPTED = 130
-REPORTS = ("json", "junit", "html", "badge")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     )
     seed.add_argument("url", metavar="URL", nargs="?", default="http://127.0.0.1:8787", help="default %(default)s")
     seed.add_argument("--tasks", metavar="N", type=count, default=200, help="how many tasks; default 200")
-    seed.add_argument("--seed", metavar="N", type=int, default=0, help="seed of the random choices; default 0")
+    seed.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of the random choices; default 0")
     seed.add_argument(
         "--days", metavar="N", type=above_nothing, default=7.0, help="spread over this many days; default 7"
     )
@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     replay.set_defaults(run=_replay)
 
     _add_scenarios(commands.add_parser("scenarios", help="check scenario files, show the library", allow_abbrev=False))
-    _add_verify(
+    add_verify(
         commands.add_parser("verify", help="verify a server or a client against the contract", allow_abbrev=False)
     )
     return top
@@ -126,108 +126,6 @@ def _add_scenarios(scenarios: argparse.ArgumentParser) -> None:
     show = kinds.add_parser("show", help="print a built-in scenario as YAML", allow_abbrev=False)
     show.add_argument("name", metavar="NAME")
     show.set_defaults(run=lambda parsed: _scenarios("show", parsed.name))
-
-
-def _add_verify(verify: argparse.ArgumentParser) -> None:
-    kinds = verify.add_subparsers(title="what", metavar="WHAT", required=True)
-    server = kinds.add_parser(
-        "server",
-        help="verify a server: this one, or the real one",
-        description="Verify the server at URL; without URL, start a kirin-mock and verify it.",
-        allow_abbrev=False,
-    )
-    replay = kinds.add_parser(
-        "replay", help="run one case again", description="Run one case of a report again.", allow_abbrev=False
-    )
-    replay.add_argument("replay", metavar="ID", help="the id of the case or of the finding, from the report")
-    replay.add_argument("--findings", metavar="FOLDER", help="folder with the findings of verify client")
-    client = kinds.add_parser(
-        "client",
-        help="verify a client with an adapter: in Python, or a program that speaks JSON lines",
-        description="Run a client through cases drawn from what can happen, and judge it (docs/adapters.md).",
-        usage="%(prog)s [options] (MODULE:NAME | -- COMMAND ...)",
-        allow_abbrev=False,
-    )
-    client.add_argument(
-        "adapter",
-        metavar="MODULE:NAME | -- COMMAND",
-        nargs="*",
-        help="the callable that makes the adapter, such as my_tests.adapter:make, or the program to start",
-    )
-    client.add_argument(
-        "--time",
-        choices=("virtual", "real"),
-        default="virtual",
-        help="the clock of a program under test; default virtual",
-    )
-    client.add_argument(
-        "--scale",
-        metavar="N",
-        type=above_nothing,
-        help="with --time real, how much faster than real time the clock runs; default 60",
-    )
-    client.add_argument(
-        "--patience",
-        metavar="SECONDS",
-        type=above_nothing,
-        default=10.0,
-        help="how long to wait for a silent client; default 10",
-    )
-    client.add_argument("--findings", metavar="FOLDER", help="folder for findings; default .kirin-mock/findings")
-    client.add_argument("--cases", metavar="N", type=count, default=300, help="how many cases; default 300")
-    add_old_flag(client, "--scripts", "--cases", type=count, default=argparse.SUPPRESS)
-    client.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of the random choices; default 0")
-    _add_judging(client)
-    client.set_defaults(run=_verify_client)
-
-    traffic = kinds.add_parser(
-        "traffic",
-        help="verify recorded traffic: a HAR, or an export of GET /_mock/history",
-        description="Verify recorded traffic by the rules that need calls only.",
-        allow_abbrev=False,
-    )
-    traffic.add_argument("file", metavar="FILE", help="a HAR, or an export of GET /_mock/history")
-    _add_judging(traffic)
-    traffic.set_defaults(run=_verify_traffic)
-    for parser in (server, replay):
-        _add_target(parser)
-        parser.set_defaults(run=_verify_server)
-    server.add_argument("--models", metavar="MODEL", action="append", help="verify this model only (repeatable)")
-    server.add_argument("--only", metavar="WORD", help="only checks and cases with this in their name")
-    server.add_argument(
-        "--dry-run", action="store_true", help="print how many calls it would make and what they would cost"
-    )
-    server.add_argument("--max-calls", metavar="N", type=count, help="make at most this many calls")
-    server.add_argument("--max-cost", metavar="USD", type=amount, help="spend at most this much, by assumed prices")
-    server.add_argument("--rate", metavar="N", type=above_nothing, help="make at most this many calls per second")
-    server.add_argument(
-        "--min-coverage",
-        metavar="PERCENT",
-        type=amount,
-        help="exit with 1 when less than this share of the plan was exercised",
-    )
-    for form in ("json", "junit", "html"):
-        server.add_argument(f"--{form}", metavar="FILE", help=f"also write the report as {form}")
-
-
-def _add_judging(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--strictness", default="default", metavar="NAME|FILE", help="default, strict, polite, or a file of thresholds"
-    )
-    add_old_flag(parser, "--profile", "--strictness", default=argparse.SUPPRESS)
-    for form in REPORTS:
-        parser.add_argument(f"--{form}", metavar="FILE", help=f"also write the report as {form}")
-
-
-def _add_target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", metavar="URL", nargs="?", help="the server, such as http://127.0.0.1:8787")
-    parser.add_argument("--key", metavar="KEY", help="the API key to use; default sk-verify")
-    parser.add_argument("--other-key", metavar="KEY", help="the key of another user; default sk-verify-other")
-    parser.add_argument(
-        "--callback-secret", metavar="SECRET", help="whsec_... secret that the server signs callbacks with"
-    )
-    parser.add_argument("--seed", metavar="N", type=int, help="seed of the random bodies; default 0")
-    parser.add_argument("--depth", metavar="DEPTH", help="default, or deep for five times the bodies")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -313,54 +211,3 @@ def _scenarios(what: str, *arguments: Any) -> int:
 
     run: Callable[..., int] = getattr(scenario_command, what)
     return run(*arguments)
-
-
-def _verify_client(parsed: argparse.Namespace) -> int:
-    from importlib.util import find_spec
-
-    from mock_server.core.errors import MissingExtra
-
-    if find_spec("hypothesis") is None:
-        raise MissingExtra("verifying clients", "verify")
-    from mock_server.verify.client.command import Options, client_of, verify_client
-    from mock_server.verify.client.findings import FOLDER
-
-    client = client_of(parsed.adapter, parsed.time, parsed.scale, parsed.patience)
-    findings = FOLDER if parsed.findings is None else parsed.findings
-    return verify_client(Options(client, parsed.cases, parsed.seed, parsed.strictness, findings, _outputs(parsed)))
-
-
-def _outputs(parsed: argparse.Namespace) -> dict[str, str]:
-    """The files that reports are to be written to, by their form."""
-    return {form: name for form in REPORTS if (name := getattr(parsed, form)) is not None}
-
-
-def _verify_traffic(parsed: argparse.Namespace) -> int:
-    from mock_server.conformance.command import verify_traffic
-
-    return verify_traffic(parsed.file, parsed.strictness, _outputs(parsed))
-
-
-def _verify_server(parsed: argparse.Namespace) -> int:
-    from importlib.util import find_spec
-
-    from mock_server.core.errors import MissingExtra
-
-    if find_spec("schemathesis") is None:
-        raise MissingExtra("verifying servers", "verify")
-    if getattr(parsed, "replay", None) is not None:
-        from mock_server.verify.client.findings import FOLDER, ID
-
-        if ID.fullmatch(parsed.replay):
-            from mock_server.verify.client.command import replay_finding
-
-            if parsed.url is not None:
-                raise UsageError(f"{parsed.replay} is a finding about a client; it is replayed without a URL")
-            return replay_finding(parsed.replay, parsed.findings or FOLDER)
-    from mock_server.verify.server.command import Options, verify_server
-
-    ours = {"run", "findings"}
-    given = {name: value for name, value in vars(parsed).items() if name not in ours and value is not None}
-    if "models" in given:
-        given["models"] = tuple(given["models"])
-    return verify_server(Options(**given))

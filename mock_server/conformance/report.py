@@ -38,17 +38,19 @@ def _row(verdicts: Verdicts, one: Property, began_at: float) -> Row:
     return Row(one, exercised, len(found), [told] if told else ())
 
 
-def as_json(verdicts: Verdicts) -> dict[str, Any]:
-    """The report as a plain value."""
-    made = scorecard(verdicts, 0.0)
+def as_json(verdicts: Verdicts, made: Scorecard | None = None) -> dict[str, Any]:
+    """The report as a plain value; of the rows of ``made``, if that is given."""
+    made = scorecard(verdicts, 0.0) if made is None else made
     return {
         "clean": made.clean,
         "notes": list(made.notes),
+        **({"about": dict(made.facts)} if made.facts else {}),
         "properties": [
             {
                 **row.about.shown(),
                 "state": row.state,
                 "exercised": row.exercised,
+                **({"accepted": row.accepted} if row.accepted else {}),
                 "violations": [
                     {"tenant": label, "at": fault.at, "says": safe_text(fault.says), "calls": list(fault.calls)}
                     for label, fault in _faults(verdicts, row.about)
@@ -68,11 +70,11 @@ def _told(fault: Fault, began_at: float) -> str:
     return f"at {fault.at - began_at:.1f} s{calls}: {safe_text(fault.says)}"
 
 
-def written(verdicts: Verdicts, began_at: float, form: str) -> bytes:
-    """The report in a form: json, html, junit or badge."""
+def written(verdicts: Verdicts, began_at: float, form: str, made: Scorecard | None = None) -> bytes:
+    """The report in a form: json, html, junit or badge; of the rows of ``made``, if that is given."""
     if form == "json":
-        return orjson.dumps(as_json(verdicts))
-    made = scorecard(verdicts, began_at)
+        return orjson.dumps(as_json(verdicts, made))
+    made = scorecard(verdicts, began_at) if made is None else made
     if form == "junit":
         return junit(made, "kirin-mock verify traffic", 0.0).encode()
     return (badge(made) if form == "badge" else html(made)).encode()

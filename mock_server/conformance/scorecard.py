@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
@@ -29,13 +29,17 @@ pre{background:#f3f5f9;padding:.6rem;overflow:auto;border-radius:4px}
 @dataclass(frozen=True, slots=True)
 class Row:
     """The result for one property: how often it was exercised, how often it was violated, and what happened, some lines
-    for each violation that is shown.
+    for each violation that is shown. ``replay`` is the command that shows it again, ``accepted`` the reason for which
+    the user accepts it, ``trace`` the traceback of a client that crashed.
     """
 
     about: Property
     exercised: int
     violated: int
     told: Sequence[Sequence[str]] = ()
+    replay: str | None = None
+    accepted: str | None = None
+    trace: str | None = None
 
     @property
     def state(self) -> State:
@@ -47,12 +51,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """All rows, ``notes`` at the end, and how much of the contract the client has ``met``."""
+    """All rows, ``notes`` at the end, and how much of the contract the client has ``met``. ``facts`` are what the run
+    was: the client, the seed, the date.
+    """
 
     title: str
     rows: Sequence[Row]
     notes: Sequence[str] = ()
     met: Sequence[tuple[str, str, str, str]] = field(default=())
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def count(self, state: State) -> int:
         """How many properties are in a state."""
@@ -60,25 +67,32 @@ class Scorecard:
 
     @property
     def violated(self) -> list[Row]:
-        """The properties that are violated, the musts first."""
-        return sorted(
-            (row for row in self.rows if row.state == "violated"), key=lambda row: row.about.severity != "must"
-        )
+        """The properties that are violated: those that are not accepted first, and of them the musts."""
+        found = (row for row in self.rows if row.state == "violated")
+        return sorted(found, key=lambda row: (row.accepted is not None, row.about.severity != "must"))
 
     @property
     def clean(self) -> bool:
         """No property is violated, and at least one is satisfied."""
         return not self.count("violated") and bool(self.count("satisfied"))
 
+    def failing(self, fail_on: str = "should") -> bool:
+        """Whether a property is violated that is not accepted, and as serious as that."""
+        found = (row.about.severity for row in self.violated if row.accepted is None)
+        return any(fail_on == "should" or severity == "must" for severity in found)
+
     @property
     def summary(self) -> str:
         """All of it in a line."""
         states: tuple[State, ...] = ("violated", "satisfied", "not exercised")
-        return f"{len(self.rows)} properties: {', '.join(f'{self.count(state)} {state}' for state in states)}"
+        told = f"{len(self.rows)} properties: {', '.join(f'{self.count(state)} {state}' for state in states)}"
+        accepted = sum(row.accepted is not None for row in self.violated)
+        return f"{told}; {accepted} of the violated accepted by the baseline" if accepted else told
 
 
 def text(scorecard: Scorecard) -> Iterator[str]:
-    """The report for a terminal, line by line."""
+    """The report for a terminal, line by line: what is violated, all properties, and what happened."""
+    yield from map(printable, overview(scorecard))
     for row in scorecard.rows:
         one = row.about
         yield f"{_MARKS[row.state]:7}{one.id}  {one.name:31}{row.exercised:6}  {one.says}"
@@ -93,6 +107,28 @@ def text(scorecard: Scorecard) -> Iterator[str]:
     yield scorecard.summary
 
 
+def overview(scorecard: Scorecard) -> Iterator[str]:
+    """What is violated, the most serious first: a sentence, where to read on, and how to see it again."""
+    if not scorecard.violated:
+        return
+    musts = sum(row.about.severity == "must" for row in scorecard.violated)
+    yield f"violated: {len(scorecard.violated)} properties ({musts} must, {len(scorecard.violated) - musts} should)"
+    for row in scorecard.violated:
+        one = row.about
+        yield f"{'accepted' if row.accepted else one.severity:10}{one.id}  {one.name}: {one.says}"
+        if row.accepted:
+            yield f"{'':15}reason  {row.accepted}"
+        yield f"{'':15}read    {page(one)}"
+        if row.replay:
+            yield f"{'':15}replay  {row.replay}"
+    yield ""
+
+
+def page(one: Property) -> str:
+    """Where a property is explained."""
+    return f"docs/properties/{one.id}.md"
+
+
 def section(row: Row) -> Iterator[str]:
     """One violated property: what happened, and the code that does it wrong and right."""
     one = row.about
@@ -100,9 +136,12 @@ def section(row: Row) -> Iterator[str]:
     yield f"    spec      {one.spec_reference}"
     for told in row.told:
         yield from (f"    {line}" for line in told)
+    if row.trace:
+        yield "    traceback"
+        yield from (f"        {line}" for line in row.trace.splitlines())
     yield f"    wrong     {one.wrong}"
     yield f"    right     {one.right}"
-    yield f"    more      docs/properties/{one.id}.md"
+    yield f"    more      {page(one)}"
 
 
 def printable(said: str) -> str:
@@ -128,11 +167,15 @@ def html(scorecard: Scorecard) -> str:
     heads = "<tr><th>model</th><th></th><th>seen</th><th>not seen</th></tr>"
     coverage = f"<h2>Coverage of the contract</h2><table>{heads}{met}</table>"
     notes = "".join(f"<p>{escape(note)}</p>" for note in scorecard.notes)
+    facts = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(printable(said))}</td></tr>" for name, said in scorecard.facts.items()
+    )
+    facts = f"<table>{facts}</table>" if facts else ""
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(scorecard.title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
-        f"<h1>{escape(scorecard.title)}</h1><p>{escape(scorecard.summary)}. A property that is not exercised says "
-        f"nothing about the client.</p>{notes}<table><tr><th></th><th></th><th>times</th><th></th></tr>{rows}"
+        f"<h1>{escape(scorecard.title)}</h1>{facts}<p>{escape(scorecard.summary)}. A property that is not exercised "
+        f"says nothing about the client.</p>{notes}<table><tr><th></th><th></th><th>times</th><th></th></tr>{rows}"
         f"</table>{parts}{coverage if scorecard.met else ''}</html>"
     )
 
@@ -140,6 +183,10 @@ def html(scorecard: Scorecard) -> str:
 def _html_section(row: Row) -> str:
     one = row.about
     told = "".join("<pre>{}</pre>".format(escape(printable("\n".join(lines)))) for lines in row.told)
+    if row.trace:
+        told += f"<p>Traceback:</p><pre>{escape(printable(row.trace))}</pre>"
+    if row.accepted:
+        told = f"<p>Accepted: {escape(row.accepted)}</p>{told}"
     return (
         f'<h2 class="violated">{one.id} {escape(one.name)}</h2><p>{escape(one.says)} ({one.severity}; spec reference: '
         f"{escape(one.spec_reference)})</p>{told}<p>Wrong:</p><pre>{escape(one.wrong)}</pre>"
@@ -150,12 +197,18 @@ def _html_section(row: Row) -> str:
 def junit(scorecard: Scorecard, name: str, elapsed: float) -> str:
     """A test case for each property: failed where it is violated, skipped where it was not exercised."""
     suite = ET.Element("testsuite", name=name, time=f"{elapsed:.3f}", tests=str(len(scorecard.rows)))
-    suite.set("failures", str(scorecard.count("violated")))
-    suite.set("skipped", str(scorecard.count("not exercised")))
+    suite.set("failures", str(sum(not row.accepted for row in scorecard.violated)))
+    suite.set("skipped", str(scorecard.count("not exercised") + sum(bool(row.accepted) for row in scorecard.violated)))
+    if scorecard.facts:
+        properties = ET.SubElement(suite, "properties")
+        for fact, said in scorecard.facts.items():
+            ET.SubElement(properties, "property", name=fact, value=_printable(said))
     for row in scorecard.rows:
         one = row.about
         case = ET.SubElement(suite, "testcase", classname=name, name=f"{one.id} {one.name}")
-        if row.state == "violated":
+        if row.state == "violated" and row.accepted:
+            ET.SubElement(case, "skipped", message=_printable(f"accepted: {row.accepted}"))
+        elif row.state == "violated":
             ET.SubElement(case, "failure", message=_printable(one.says)).text = _printable("\n".join(section(row)))
         elif row.state == "not exercised":
             ET.SubElement(case, "skipped", message="not exercised")

@@ -214,6 +214,11 @@ def stopwatch() -> float:
     return time.monotonic()
 
 
+def wall_clock() -> float:
+    """Unix seconds of this machine, for the date of a report."""
+    return time.time()
+
+
 async def rest(seconds: float) -> None:
     """Real waiting, for what looks at the tenant outside now and then."""
     await asyncio.sleep(seconds)

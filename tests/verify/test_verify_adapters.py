@@ -175,10 +175,14 @@ def test_another_key_and_another_callback_url_are_noticed():
 
 
 def test_a_client_that_never_calls_is_told_why_that_may_be():
-    from mock_server.verify.client.command import scorecard_of
+    from mock_server.verify.client.command import Options, scorecard_of
+    from mock_server.verify.client.findings import Client
 
     report = verified(running(lambda self, *_: Outcome("gave_up")), 5)
-    assert "no call came: does the client use kit.transport, or base_url?" in scorecard_of(report, {}, "f").notes
+    assert (
+        "no call came: does the client use kit.transport, or base_url?"
+        in scorecard_of(report, {}, Options(Client("a:b"))).notes
+    )
 
 
 def test_a_refusal_that_was_never_heard_of_is_not_held_against_the_client():

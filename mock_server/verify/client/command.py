@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 
-from mock_server.conformance.command import require_writable, write
-from mock_server.conformance.properties import Thresholds
+from mock_server.conformance.properties import Property, Thresholds
 from mock_server.conformance.scorecard import Row, Scorecard, badge, html, junit, printable, text
 from mock_server.conformance.strictness import strictness_of
 from mock_server.core.errors import UsageError
 from mock_server.core.folders import require_folder
 from mock_server.core.redaction import safe_text
+from mock_server.core.report_files import write
 from mock_server.models import discover
 from mock_server.verify.client.external import External, Terms
 from mock_server.verify.client.findings import FOLDER, Client, Finding, keep, kept
@@ -26,6 +26,11 @@ from mock_server.verify.client.loading import load
 from mock_server.verify.client.narrative import story
 from mock_server.verify.client.properties import ALL, EVERY
 from mock_server.verify.client.run import Broken, Harness, Report, Session, Shown
+from mock_server.verify.common import exit_codes
+from mock_server.verify.common.baseline import Baseline, Known
+from mock_server.verify.common.client_reports import accepting, concluded, facts_of, names_of
+from mock_server.verify.common.options import Common
+from mock_server.verify.common.run_control import RunControl
 
 #: What real time is inexact by, in real seconds.
 REAL_SLACK = 0.05
@@ -43,16 +48,19 @@ class Options:
     seed: int = 0
     strictness: str = "default"
     findings: str = FOLDER
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    common: Common = field(default_factory=Common)
 
 
 def verify_client(options: Options) -> int:
-    """0 when no property is violated, 1 otherwise."""
+    """Prove a client, and tell; the exit code (docs/verify.md)."""
+    common = options.common
     limits = _limits(strictness_of(options.strictness), options.client)
+    common.selection.require_known([names_of(one) for one in EVERY.values()], "property")
+    baseline = common.prepared()
     require_folder(options.findings, "--findings")
-    for form, name in options.outputs.items():
-        require_writable(name, f"--{form}")
-    report = run(options.client, limits, options.seed, options.cases)
+    control = common.control()
+    with control:
+        report = run(options, limits, control, baseline)
     if report.stopped is not None and not report.runs:
         raise UsageError(report.stopped)
     kept_as = {
@@ -60,20 +68,41 @@ def verify_client(options: Options) -> int:
     }
     for finding in kept_as.values():
         keep(finding, options.findings)
-    scorecard = scorecard_of(report, {name: finding.id for name, finding in kept_as.items()}, options.findings)
+    scorecard = scorecard_of(report, kept_as, options, baseline)
     for line in text(scorecard):
         print(line)
-    for form, name in options.outputs.items():
+    for form, name in common.outputs.items():
         write(name, _written(form, scorecard, report, kept_as), f"--{form}")
-    return 0 if report.clean else 1
+    complete = report.cut_short is None and report.stopped is None
+    concluded(scorecard, baseline, update=common.update_baseline, complete=complete)
+    if control.signal is not None:
+        return exit_codes.SIGNALLED + control.signal
+    return _exit_code(scorecard, report, common)
 
 
-def run(client: Client, limits: Thresholds, seed: int, cases: int) -> Report:
+def _exit_code(scorecard: Scorecard, report: Report, common: Common) -> int:
+    if scorecard.failing(common.fail_on) or report.stopped is not None:
+        return exit_codes.FOUND
+    return exit_codes.CLEAN if report.exercised and report.cut_short is None else exit_codes.INCOMPLETE
+
+
+def run(options: Options, limits: Thresholds, control: RunControl, baseline: Baseline | None = None) -> Report:
     """Prove a client."""
-    harness = Harness(session_of(client), limits, seed)
+    selection = options.common.selection
+    harness = Harness(
+        session_of(options.client), limits, options.seed, wanted=lambda one: selection.takes(names_of(one))
+    )
+
+    def counting(found: Report) -> int:
+        return sum(
+            options.common.counts(EVERY[name].severity)
+            and (baseline is None or baseline.accepts(Known((name, EVERY[name].name), shown.fault.says)) is None)
+            for name, shown in found.shown.items()
+        )
+
     report = Report()
     try:
-        report = harness.verify(cases)
+        report = harness.verify(options.cases, control=control, counting=counting)
     finally:
         harness.close(report)
     return report
@@ -120,7 +149,7 @@ def replay_finding(finding_id: str, folder: str) -> int:
     faults = [*(fault.says for fault in verdict.of(finding.about)), *complaints]
     one = EVERY[finding.about]
     print(f"{one.id} {one.name} ({one.severity}): {one.says}")
-    print(f"    client    {finding.client.adapter or shlex.join(finding.client.command)}")
+    print(f"    client    {_name(finding.client)}")
     for line in (*finding.case.told(), *story(ran)):
         print(f"    {printable(line)}")
     said = "; ".join(dict.fromkeys(printable(safe_text(says)) for says in faults))
@@ -128,37 +157,50 @@ def replay_finding(finding_id: str, folder: str) -> int:
     return 1 if faults else 0
 
 
-def scorecard_of(report: Report, kept_as: Mapping[str, str], folder: str) -> Scorecard:
+def scorecard_of(
+    report: Report, kept_as: Mapping[str, Finding], options: Options, baseline: Baseline | None = None
+) -> Scorecard:
     """The report as a scorecard."""
+    selection = options.common.selection
     rows = [
-        Row(one, report.exercised[one.id], report.violated[one.id], _told(report, one.id, kept_as, folder))
+        _row(report, one, kept_as.get(one.id), options)
         for one in EVERY.values()
-        if one.id in ALL or report.exercised[one.id] or report.violated[one.id]
+        if (one.id in ALL or report.exercised[one.id] or report.violated[one.id]) and selection.takes(names_of(one))
     ]
     ends = ", ".join(f"{count} {name}" for name, count in sorted(report.met.cases.items()))
-    notes = [f"{report.runs} cases in {report.elapsed:.1f} s: {ends}"]
+    notes = [f"{report.runs} cases in {report.elapsed:.1f} s: {ends}", f"seed {options.seed}"]
     if report.runs and not report.met.seen:
         notes.append("no call came: does the client use kit.transport, or base_url?")
     if report.stopped is not None:
         notes.append(f"stopped: {report.stopped}")
-    return Scorecard("Conformance of the client", rows, notes, list(_met(report)))
+    if report.cut_short is not None:
+        notes.append(f"incomplete: {report.cut_short}, after {report.runs} of {report.planned} cases")
+    about = {"client": _name(options.client), "seed": str(options.seed), "strictness": options.strictness}
+    facts = facts_of({**about, "cases": f"{report.runs} of {report.planned}", "duration": f"{report.elapsed:.1f} s"})
+    return Scorecard("Conformance of the client", accepting(rows, baseline), notes, list(_met(report)), facts)
 
 
-def _told(report: Report, property_id: str, kept_as: Mapping[str, str], folder: str) -> list[list[str]]:
-    shown = report.shown.get(property_id)
+def _name(client: Client) -> str:
+    return client.adapter or shlex.join(client.command)
+
+
+def _row(report: Report, one: Property, finding: Finding | None, options: Options) -> Row:
+    shown = report.shown.get(one.id)
+    row = Row(one, report.exercised[one.id], report.violated[one.id])
     if shown is None:
-        return []
-    again = f"kirin-mock verify replay {kept_as[property_id]}" if property_id in kept_as else ""
-    again += f" --findings {folder}" if folder != FOLDER else ""
-    return [
-        [
-            *shown.case.told(),
-            *story(shown.ran),
-            f"because   {safe_text(shown.fault.says)}",
-            f"violated  in {report.violated[property_id]} of {report.runs} cases",
-            *([f"replay    {again}"] if again else []),
-        ]
+        return row
+    replay = None
+    if finding is not None:
+        folder = f" --findings {shlex.quote(options.findings)}" if options.findings != FOLDER else ""
+        replay = f"kirin-mock verify replay {finding.id}{folder}"
+    told = [
+        *shown.case.told(),
+        *story(shown.ran),
+        f"because   {safe_text(shown.fault.says)}",
+        f"violated  in {report.violated[one.id]} of {report.runs} cases",
+        *([f"replay    {replay}"] if replay else []),
     ]
+    return replace(row, told=[told], replay=replay, trace=shown.trace)
 
 
 def _met(report: Report) -> Iterator[tuple[str, str, str, str]]:
@@ -187,8 +229,9 @@ def _written(form: str, scorecard: Scorecard, report: Report, kept_as: Mapping[s
 def as_json(scorecard: Scorecard, report: Report, kept_as: Mapping[str, Finding]) -> dict[str, Any]:
     """The report as a plain value."""
     return {
-        "clean": report.clean,
-        "stopped": report.stopped,
+        "clean": report.clean and report.cut_short is None,
+        "about": dict(scorecard.facts),
+        "stopped": report.stopped or report.cut_short,
         "cases": report.runs,
         "elapsed": round(report.elapsed, 3),
         "properties": [
@@ -200,6 +243,9 @@ def as_json(scorecard: Scorecard, report: Report, kept_as: Mapping[str, Finding]
                 "finding": kept_as[row.about.id].id if row.about.id in kept_as else None,
                 "says": kept_as[row.about.id].says if row.about.id in kept_as else None,
                 "narrative": [line for told in row.told for line in told],
+                "replay": row.replay,
+                "accepted": row.accepted,
+                "traceback": row.trace,
             }
             for row in scorecard.rows
         ],

@@ -24,6 +24,7 @@ from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.subprocess_pipes import LEFT, SubprocessIO
+from mock_server.verify.client.tracebacks import bounded
 
 PROTOCOL = 1
 #: So often a program may have to be started anew before the run is over.
@@ -98,6 +99,8 @@ class External:
             talk.run()
         except Misbehaved as error:
             played.blamed[error.property_id] = str(error)
+            if self._pipes is not None and error.property_id in {"A04", "A16"} and self._pipes.errors.strip():
+                played.traces[error.property_id] = bounded(self._pipes.errors)
             self._give_up(error, played)
         finally:
             self._bridge.lead_to(None)

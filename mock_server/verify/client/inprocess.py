@@ -7,12 +7,9 @@ import contextlib
 import inspect
 import io
 import logging
-import sysconfig
-import traceback
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from mock_server.core.clock import stopwatch
@@ -22,10 +19,8 @@ from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Adapter, AdapterError, Kit, MakeAdapter, Outcome, checked
 from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Counted, Run
 from mock_server.verify.client.run import Broken
+from mock_server.verify.client.tracebacks import brief, trace_of
 from mock_server.verify.client.worker_thread import WorkerThread
-
-_STDLIB = sysconfig.get_path("stdlib")
-
 
 #: Real seconds between two looks at a client that is running, and how long one may call nothing and let no time pass.
 LOOK = 0.2
@@ -123,7 +118,8 @@ class _Running:
         except AdapterError as unfit:
             self.unfit = str(unfit)
         except BaseException as error:  # noqa: BLE001 - whatever a client does wrong is a finding, sys.exit as well
-            self.played.crash = _told(error)
+            self.played.crash = brief(error)
+            self.played.traces["A04"] = trace_of(error)
 
     def _run(self) -> None:
         case, platform, played = self._case, self._platform, self.played
@@ -140,7 +136,7 @@ class _Running:
         try:
             adapter = self._make(self.kit)
         except Exception as error:  # noqa: BLE001 - no case has begun yet
-            raise AdapterError(f"the adapter cannot be made: {_told(error)}") from None
+            raise AdapterError(f"the adapter cannot be made: {brief(error)}") from None
         if not callable(getattr(adapter, "run", None)):
             raise AdapterError(f"the adapter has no method run(intent, deadline): it is {type(adapter).__name__}")
         return adapter
@@ -172,7 +168,8 @@ class _Running:
                 _require_plain(status, "on_callback")
                 return int(status)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-                self.played.callback_crash = _told(error)
+                self.played.callback_crash = brief(error)
+                self.played.traces["A16"] = trace_of(error)
                 return 500
 
         return listening
@@ -243,17 +240,3 @@ def _leak(key: str, leaks: Sequence[str], played: ClientRun) -> str | None:
     if played.crash is not None and key in played.crash:
         return "the message of its crash"
     return next(iter(leaks), None)
-
-
-def _told(error: BaseException) -> str:
-    """What it is, and where the client's own code was then."""
-    said = str(error).encode("utf-8", "backslashreplace").decode()[:200]
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _foreign(frame.filename)]
-    where = f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}: {said}{where}" if said else f"{type(error).__name__}{where}"
-
-
-def _foreign(file: str) -> bool:
-    """Whether a file is of a library, or of this harness."""
-    parts = Path(file).parts
-    return file.startswith(("<", _STDLIB)) or "site-packages" in parts or "mock_server" in parts

@@ -23,8 +23,9 @@ _MINE = frozenset({"external_task_id", "callback_url"})
 class ClientRun:
     """What a client did with one case beside its calls. ``crash`` is that of ``run``, ``callback_crash`` that of its
     receiver; ``leak`` says where its key was seen; ``receives`` is whether it takes callbacks; ``blamed`` is what
-    violations that its session saw. It is a ``program`` if it has a process of its own; it was ``slow`` if it had to
-    be waited for without success, and ``fatal`` if it is not to be run again.
+    violations that its session saw, ``traces`` the tracebacks of its crashes, by property. It is a ``program`` if it
+    has a process of its own; it was ``slow`` if it had to be waited for without success, and ``fatal`` if it is not to
+    be run again.
     """
 
     outcome: Outcome | None = None
@@ -34,6 +35,7 @@ class ClientRun:
     leak: str | None = None
     cancelled_at: float | None = None
     blamed: dict[str, str] = field(default_factory=dict)
+    traces: dict[str, str] = field(default_factory=dict)
     receives: bool = True
     program: bool = False
     slow: bool = False

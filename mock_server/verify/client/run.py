@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from mock_server.conformance.checks import Observer
-from mock_server.conformance.properties import Fault, Thresholds, Verdict
+from mock_server.conformance.properties import Fault, Property, Thresholds, Verdict
 from mock_server.contract.endpoint import Endpoint
 from mock_server.core.clock import stopwatch
 from mock_server.models import discover
@@ -27,6 +27,7 @@ from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultIn
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.reducing import Enough, reduce
 from mock_server.verify.client.stand_ins import clip_bytes
+from mock_server.verify.common.run_control import RunControl
 
 #: The search for a smaller case ends after so many calls of a client in this process, which is the same on every
 #: machine; and after so many real seconds of a program.
@@ -67,11 +68,17 @@ class Shown:
         """What was run."""
         return self.ran.case
 
+    @property
+    def trace(self) -> str | None:
+        """The traceback of the client, where it is its crash that is shown."""
+        return self.ran.played.traces.get(self.fault.property.id)
+
 
 @dataclass
 class Report:
     """What a run of many cases found. ``exercised`` counts the cases that exercise a property, ``violated``
-    those that violate it; ``stopped`` says why not all were run, if so.
+    those that violate it. ``stopped`` says why the client could not be run to the end, ``cut_short`` why the user did
+    not want that, of so many ``planned`` cases.
     """
 
     exercised: Counter[str] = field(default_factory=Counter)
@@ -81,6 +88,8 @@ class Report:
     runs: int = 0
     elapsed: float = 0.0
     stopped: str | None = None
+    cut_short: str | None = None
+    planned: int = 0
     last: RunResult | None = None
     last_drawn: Drawn | None = None
 
@@ -104,39 +113,67 @@ class Report:
 class Harness:
     """Proves one client."""
 
-    def __init__(self, session: Session, limits: Thresholds, seed: int = 0) -> None:
+    def __init__(
+        self,
+        session: Session,
+        limits: Thresholds,
+        seed: int = 0,
+        wanted: Callable[[Property], bool] = lambda one: True,
+    ) -> None:
         self._session = session
         self._limits = limits
+        self._wanted = wanted
         self._seed = seed
         self._injector = FaultInjector(seed)
         self._endpoints: Mapping[str, Endpoint] = discover()
         self._observer = Observer(self._injector.built.service.judges, limits)
 
-    def verify(self, count: int, *, shrink: bool = True, until: str | None = None) -> Report:
+    def verify(
+        self,
+        count: int,
+        *,
+        shrink: bool = True,
+        until: str | None = None,
+        control: RunControl | None = None,
+        counting: Callable[[Report], int] = lambda report: len(report.shown),
+    ) -> Report:
         """Try ``count`` cases, or stop when a property was seen not to hold; find the smallest case that shows what
-        they showed, unless told otherwise.
+        they showed, unless told otherwise. ``control`` may end it earlier; ``counting`` says how many findings count.
         """
-        report, began = Report(), stopwatch()
+        control = RunControl() if control is None else control
+        report, began = Report(planned=count), stopwatch()
 
         for one in islice(chain(covering(self._endpoints), random_cases(self._endpoints, self._seed)), count):
-            self._try(one, report)
+            if control.over(report.runs, count, counting(report)):
+                break
+            self._try(one, report, control)
             if until in report.shown or report.stopped is not None:
                 break
         if shrink and report.stopped is None:
-            for property_id, shown in report.shown.items():
-                if not shown.ran.played.slow:
-                    report.shown[property_id] = self._smallest(property_id, shown)
+            self._shrink(report, control)
+        report.cut_short = control.stopped
         report.elapsed = stopwatch() - began
         return report
 
-    def _try(self, one: Drawn, report: Report) -> None:
+    def _try(self, one: Drawn, report: Report, control: RunControl) -> None:
         try:
-            report.add(one, *self.run(one.case))
+            tried = control.unless_stopped(lambda: self.run(one.case))
         except Broken as broken:
             report.stopped = str(broken)
             return
+        if tried is None or control.signal is not None:
+            return  # an interrupted client proves nothing
+        report.add(one, *tried)
         if report.last is not None and report.last.played.fatal:
             report.stopped = f"the client cannot be run any more; that was case {report.runs}"
+
+    def _shrink(self, report: Report, control: RunControl) -> None:
+        """Find the smallest case for each violation, while there is time."""
+        for property_id, shown in list(report.shown.items()):
+            if control.signal is not None or control.out_of_time():
+                return
+            if not shown.ran.played.slow:
+                report.shown[property_id] = self._smallest(property_id, shown, control)
 
     @property
     def complaints(self) -> Mapping[str, str]:
@@ -151,25 +188,28 @@ class Harness:
         if report.last.played.program and not report.last.played.blamed:
             report.exercised["X02"] += 1
         for property_id, says in self._session.complaints.items():
+            if not self._wanted(EVERY[property_id]):
+                continue
             fault = Fault(EVERY[property_id], says, report.last.ended_at)
             report.violated[property_id] += 1
             report.shown.setdefault(property_id, Shown(report.last_drawn, fault, report.last))
 
-    def _smallest(self, property_id: str, shown: Shown) -> Shown:
+    def _smallest(self, property_id: str, shown: Shown, control: RunControl) -> Shown:
         """The smallest case that shows the same, of those that are found in the time there is."""
         found, began, calls = shown, stopwatch(), 0
         program = shown.ran.played.program
 
         def shows(case: ClientCase) -> bool:
             nonlocal found, calls
-            if calls > SHRINKING_CALLS or (program and stopwatch() - began > SHRINKING):
+            if calls > SHRINKING_CALLS or (program and stopwatch() - began > SHRINKING) or control.out_of_time():
                 raise Enough
             try:
-                ran, verdict = self.run(case)
+                tried = control.unless_stopped(lambda: self.run(case))
             except Broken:
                 raise Enough from None
-            if ran.played.fatal:
+            if tried is None or tried[0].played.fatal:
                 raise Enough
+            ran, verdict = tried
             calls += len(ran.traffic.calls) + OF_A_CASE
             faults = verdict.of(property_id)
             if faults:
@@ -200,7 +240,13 @@ class Harness:
         verdict.faults = [fault for fault in verdict.faults if fault.property.id not in excused]
         judge(ran, self._limits, verdict)
         keep_causes(verdict)
+        self._select(verdict)
         return ran, verdict
+
+    def _select(self, verdict: Verdict) -> None:
+        """Leave out what nobody wants to know."""
+        verdict.faults = [fault for fault in verdict.faults if self._wanted(fault.property)]
+        verdict.exercised = {name: times for name, times in verdict.exercised.items() if self._wanted(EVERY[name])}
 
     def _right(self, task: Task) -> dict[str, Any]:
         made = result(self._endpoints[task.model], task, task.base_url)

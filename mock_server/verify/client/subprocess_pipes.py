@@ -105,6 +105,11 @@ class SubprocessIO:
         lines = self._errors.decode("utf-8", "replace").strip().splitlines()
         return f"{how}: {lines[-1].strip()[:300]}" if lines else how
 
+    @property
+    def errors(self) -> str:
+        """The end of what the program wrote to its standard error."""
+        return self._errors.decode("utf-8", "replace").replace(self._word.decode(), "KEY")
+
     def end(self, timeout: float) -> list[str]:
         """Close its input, let it end, and end what is left by force; what there was to complain of."""
         complaints: list[str] = []

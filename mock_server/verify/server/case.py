@@ -46,10 +46,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A case that went wrong."""
+    """A case that went wrong. ``accepted`` is the reason for which the user accepts it."""
 
     case: Case
     problem: Problem
+    accepted: str | None = None
 
 
 @dataclass

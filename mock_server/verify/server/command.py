@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.core.errors import UsageError
+from mock_server.core.redaction import safe_text
+from mock_server.core.report_files import write
 from mock_server.models import discover
+from mock_server.verify.common import exit_codes
+from mock_server.verify.common.baseline import Baseline, Known
+from mock_server.verify.common.client_reports import say_of
+from mock_server.verify.common.options import Common
 from mock_server.verify.server import report
-from mock_server.verify.server.case import Case, Result
+from mock_server.verify.server.case import Case, Finding, Result
 from mock_server.verify.server.judge import ContractJudge
 from mock_server.verify.server.run import DEPTHS, Plan, all_cases, plan, run, uncovered
 from mock_server.verify.server.target import Target, Unreachable
@@ -34,16 +39,13 @@ class Options:
     seed: int = 0
     depth: str = "default"
     models: tuple[str, ...] = ()
-    only: str = ""
     replay: str | None = None
     dry_run: bool = False
     max_calls: int | None = None
     max_cost: float | None = None
     rate: float | None = None
     min_coverage: float = 0.0
-    json: str | None = None
-    junit: str | None = None
-    html: str | None = None
+    common: Common = field(default_factory=Common)
 
 
 def verify_server(options: Options) -> int:
@@ -55,28 +57,56 @@ def verify_server(options: Options) -> int:
     if options.depth not in DEPTHS:
         raise UsageError(f"--depth must be {' or '.join(DEPTHS)}, not {options.depth!r}")
     _require_url(options.url)
+    baseline = options.common.prepared()
     cases = all_cases(_looked_at(endpoints, options), options.seed, options.depth)
     planned = _planned(cases, options)
     if options.dry_run:
         print(_price(planned))
         return 0
     judge = ContractJudge(endpoints)
+    control = options.common.control()
     try:
-        with open_target(options, judge) as target:
+        with control, open_target(options, judge) as target:
             target.min_gap = 1 / options.rate if options.rate else 0.0
-            result = run(target, planned, judge, options.seed)
+            result = run(target, planned, judge, options.seed, control=control, accepted=_accepting(baseline))
     except Unreachable as error:
         print(f"kirin-mock: {error}", file=sys.stderr)
-        return 3
+        return exit_codes.UNREACHABLE
     missing = uncovered(planned.cases, result)
     for line in report.text(result, missing):
         print(line)
-    _write(options, result, missing)
+    for form, name in options.common.outputs.items():
+        write(name, report.written(form, result, missing), f"--{form}")
+    _conclude(result, baseline, update=options.common.update_baseline)
+    if control.signal is not None:
+        return exit_codes.SIGNALLED + control.signal
+    return _exit_code(result, missing, options)
+
+
+def _exit_code(result: Result, missing: list[str], options: Options) -> int:
+    if any(one.accepted is None and options.common.counts(report.severity_of(one.case)) for one in result.findings):
+        return exit_codes.FOUND
     covered = 100 * len(result.covered) / (len(result.covered) + len(missing)) if result.covered else 0.0
     if covered < options.min_coverage:
         print(f"covered {covered:.1f} % of the contract; --min-coverage asks for {options.min_coverage:g} %")
-        return 1
-    return 0 if result.clean else 1
+        return exit_codes.FOUND
+    return exit_codes.CLEAN if result.cases and result.complete else exit_codes.INCOMPLETE
+
+
+def known_of(finding: Finding) -> Known:
+    """A finding as a baseline sees it."""
+    case = finding.case
+    return Known((f"{case.model}: {case.property}", case.id, case.property), safe_text(finding.problem.says))
+
+
+def _accepting(baseline: Baseline | None) -> Callable[[Finding], str | None]:
+    return lambda finding: None if baseline is None else baseline.accepts(known_of(finding))
+
+
+def _conclude(result: Result, baseline: Baseline | None, *, update: bool) -> None:
+    if baseline is not None:
+        known = [known_of(finding) for finding in result.findings]
+        say_of(baseline, known, update=update, complete=not result.stopped and not result.not_tried)
 
 
 def _price(planned: Plan) -> str:
@@ -95,7 +125,8 @@ def _looked_at(endpoints: dict[str, Endpoint], options: Options) -> dict[str, En
 
 def _planned(cases: list[Case], options: Options) -> Plan:
     if options.replay is None:
-        return plan(cases, models=options.models, only=options.only, max_cost=options.max_cost)
+        chosen = options.common.selection
+        return plan(cases, models=options.models, only=chosen.only, skip=chosen.skip, max_cost=options.max_cost)
     found = [case for case in cases if case.id == options.replay]
     if not found:
         told = f"no case {options.replay!r} with seed {options.seed} and depth {options.depth}"
@@ -132,18 +163,3 @@ def open_target(options: Options, judge: ContractJudge) -> Iterator[Target]:
         Target(server.url, options.key, options.other_key, OWN_SECRET, options.max_calls, judge) as target,
     ):
         yield target
-
-
-def _write(options: Options, result: Result, missing: list[str]) -> None:
-    wanted = (
-        (options.json, report.as_json(result, missing)),
-        (options.junit, report.as_junit(result)),
-        (options.html, report.as_html(result, missing)),
-    )
-    for file, content in wanted:
-        if file is None:
-            continue
-        try:
-            Path(file).write_text(content, "utf-8")
-        except OSError as error:
-            raise UsageError(f"{file} cannot be written: {error.strerror or error}") from None

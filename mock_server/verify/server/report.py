@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from mock_server.core.redaction import safe_text
-from mock_server.verify.server.case import Finding, Result
+from mock_server.verify.server.case import Case, Finding, Result
 from mock_server.verify.server.run import Group, groups
 
 _STYLE = """
@@ -17,6 +17,23 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding
 table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:left;border-bottom:1px solid #ddd}
 pre{background:#f3f5f9;padding:.7rem;overflow:auto;white-space:pre-wrap}.bad{color:#b00020}.good{color:#0a7d32}
 """
+
+
+#: Checks that are a must though no document of a model says so: money and privacy.
+MUST = frozenset({"keeps users apart", "charges as shown", "wants a key on the queue", "answers every call"})
+
+
+def severity_of(case: Case) -> Literal["must", "should"]:
+    """How serious a finding of a case is: ``must`` where a document says it, ``should`` where it was only observed."""
+    observed = "(wire#" in case.spec_reference
+    return "should" if observed and case.property not in MUST else "must"
+
+
+def written(form: str, result: Result, missing: list[str]) -> bytes:
+    """The report in a form: json, junit or html."""
+    if form == "json":
+        return as_json(result, missing).encode()
+    return (as_junit(result) if form == "junit" else as_html(result, missing)).encode()
 
 
 def text(result: Result, missing: list[str]) -> Iterator[str]:

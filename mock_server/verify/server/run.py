@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.core.clock import stopwatch
-from mock_server.core.errors import UsageError
+from mock_server.verify.common.run_control import RunControl
+from mock_server.verify.common.selection import Selection
 from mock_server.verify.server.bodies import Bodies
 from mock_server.verify.server.case import Case, Finding, Problem, Result
 from mock_server.verify.server.checks import (
@@ -76,18 +77,24 @@ def all_cases(endpoints: Mapping[str, Endpoint], seed: int, depth: str = "defaul
     return [case for check in CHECKS for case in check.cases(material)]
 
 
-def plan(cases: Iterable[Case], *, models: Sequence[str] = (), only: str = "", max_cost: float | None = None) -> Plan:
-    """The cases to try, cheapest first; those of some ``models``, those with ``only`` in their property or id.
+def plan(
+    cases: Iterable[Case],
+    *,
+    models: Sequence[str] = (),
+    only: str | Sequence[str] = (),
+    skip: Sequence[str] = (),
+    max_cost: float | None = None,
+) -> Plan:
+    """The cases to try, cheapest first; those of some ``models``, those with a word of ``only`` in their property or
+    id (with any, if there are none), and with none of ``skip``.
 
     Raises UsageError when that leaves nothing.
     """
-    wanted = [
-        case
-        for case in cases
-        if (not models or case.model in models) and only.lower() in f"{case.property} {case.id}".lower()
-    ]
-    if not wanted:
-        raise UsageError(f"--only {only!r}: no check and no case has that in its name" if only else "nothing to verify")
+    words = [only] if isinstance(only, str) else only
+    selection = Selection([word for word in words if word or not isinstance(only, str)], skip)
+    of_models = [case for case in cases if not models or case.model in models]
+    selection.require_known([f"{case.property} {case.id}" for case in of_models], "check or case")
+    wanted = [case for case in of_models if selection.takes(f"{case.property} {case.id}")]
     kept, left_out, spent = [], [], 0.0
     for case in sorted(wanted, key=lambda case: case.cost):
         if max_cost is not None and spent + case.cost > max_cost:
@@ -104,17 +111,30 @@ def run(
     judge: ContractJudge,
     seed: int,
     on_case: Callable[[Case], None] = lambda case: None,
+    *,
+    control: RunControl | None = None,
+    accepted: Callable[[Finding], str | None] = lambda finding: None,
 ) -> Result:
-    """Try every case. What was found is kept whatever happens; a user who interrupts the run stops it."""
+    """Try every case. What was found is kept whatever happens; ``control`` may stop the run. ``accepted`` says for
+    which reason a finding is accepted, if it is.
+    """
+    control = RunControl() if control is None else control
     result = Result(seed, target.base_url, not_tried=list(planned.left_out))
     began = stopwatch()
-    try:
-        Trying(target, result, on_case).all(planned.cases)
-    except KeyboardInterrupt:
-        result.stopped = "interrupted"
+
+    def stopped() -> str:
+        found = sum(accepted(one) is None for one in result.findings)
+        done = sum(result.exercised.values()) + len(result.not_exercised) + len(result.not_tried)
+        control.over(done, len(planned.cases), found)
+        return control.stopped or ""
+
+    trying = Trying(target, result, on_case, stopped)
+    control.unless_stopped(lambda: trying.all(planned.cases))
+    result.stopped = result.stopped or control.stopped or ""
     _in_order(result, planned)
     result.findings += [Finding(ANSWERED, problem) for problem in judge.broken]
     result.findings += [Finding(FITS, problem) for problem in judge.problems]
+    result.findings = [replace(finding, accepted=accepted(finding)) for finding in result.findings]
     result.exercised["all", FITS.property] = sum(judge.seen.values())
     result.covered |= judge.seen
     result.calls, result.elapsed = target.calls, stopwatch() - began

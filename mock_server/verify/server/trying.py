@@ -20,8 +20,15 @@ BESIDE = 64
 class Trying:
     """The cases of one run, and what comes of them in ``result``."""
 
-    def __init__(self, target: Target, result: Result, on_case: Callable[[Case], None]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        result: Result,
+        on_case: Callable[[Case], None],
+        stopped: Callable[[], str] = lambda: "",
+    ) -> None:
         self._target, self._result, self._on_case = target, result, on_case
+        self._stopped = stopped
         self._lock = threading.Lock()
 
     def all(self, cases: Sequence[Case]) -> None:
@@ -50,6 +57,8 @@ class Trying:
 
     def _one(self, case: Case) -> None:
         """Try a case; it is not tried once the run has stopped."""
+        with self._lock:
+            self._result.stopped = self._result.stopped or self._stopped()
         if self._result.stopped:
             self._left(case)
             return

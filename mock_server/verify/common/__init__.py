@@ -1,0 +1,1 @@
+"""What the commands below ``verify`` share: options, progress, interruption, baseline files, exit codes."""
