@@ -137,7 +137,7 @@ def _har_of(ran):
             "response": {
                 "status": call.status,
                 "headers": [],
-                "content": {"size": len(call.answer), "text": call.answer.decode()},
+                "content": {"size": len(call.answer), "text": call.answer.decode("utf-8", "replace")},
             },
         }
         for number, call in enumerate(calls)
