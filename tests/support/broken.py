@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable
@@ -103,7 +104,8 @@ async def _with_body(scope, receive, change):
     while more:
         message = await receive()
         content, more = content + message.get("body", b""), message.get("more_body", False)
-    content = json.dumps(change(json.loads(content))).encode()
+    with contextlib.suppress(ValueError):
+        content = json.dumps(change(json.loads(content))).encode()
     headers = [(name, one) for name, one in scope["headers"] if name != b"content-length"]
     headers.append((b"content-length", b"%d" % len(content)))
     messages = [{"type": "http.request", "body": content, "more_body": False}]

@@ -155,10 +155,10 @@ def test_the_command_reports_four_ways(tmp_path, capsys):
 def test_a_finding_is_shown_with_its_spec_reference_and_can_be_had_again(capsys, tmp_path):
     mutant = next(mutant for mutant in MUTANTS if mutant.name == "allows a prompt of 2501")
     with BrokenServer(mutant) as server:
-        command = ["verify", "server", server.url, "--models", mutant.model, "--only", "prompt maxLength"]
+        command = ["verify", "server", server.url, "--models", mutant.model, "--only", "/prompt has 250"]
         assert main([*command, "--junit", str(tmp_path / "r.xml")]) == 1
         told = capsys.readouterr().out
-        assert "spec      prompt maxLength 2500 (t2v#prompt)" in told
+        assert "spec      prompt has 2501 characters, one byte (t2v#prompt)" in told
         assert "curl -X POST" in told
         again = told[told.index("verify replay '") :].split("'")[1]
         assert main(["verify", "replay", again, server.url]) == 1
@@ -247,13 +247,13 @@ def test_the_checks_are_a_pytest_suite_too(tmp_path, plugin, monkeypatch):
         *(sys.executable, "-m", "pytest", "--pyargs", "mock_server.verify.server", "-q"),
         *("-p", "no:cacheprovider", "-p", "chosen_models"),
     ]
-    chosen = ["-k", "t2v and prompt and maxLength and not negative"]
+    chosen = ["-k", "t2v and prompt and one and byte and not negative"]
     mutant = next(mutant for mutant in MUTANTS if mutant.name == "allows a prompt of 2501")
     with BrokenServer(mutant) as server:
         ended = _ended([*suite, *chosen, "--base-url", server.url], tmp_path)
         assert ended.returncode == 1
         assert "1 failed, 1 passed" in ended.stdout
-        assert "spec reference: prompt maxLength 2500 (t2v#prompt)" in ended.stdout
+        assert "spec reference: prompt has 2501 characters, one byte (t2v#prompt)" in ended.stdout
     assert "2 passed" in _ended([*suite, *chosen], tmp_path).stdout
 
 

@@ -23,6 +23,7 @@ from mock_server.contract.judge import Judge, wrapped_body
 from mock_server.contract.rules import Rule, merge
 from mock_server.core.errors import TaskRejected, Violation
 from mock_server.verify.server import pictures
+from mock_server.verify.server.samples import Samples
 
 Json = dict[str, Any]
 
@@ -71,6 +72,7 @@ class Bodies:
         self._judge = Judge(endpoint)
         self._seed = seed
         self._right: dict[tuple[int, tuple[str | int, ...]], list[Json]] = {}
+        self.samples = Samples(endpoint, lambda params: not self.broken(params), self.repaired)
 
     def broken(self, params: Json) -> list[Violation]:
         """What is wrong with bare parameters, pictures aside."""
@@ -141,8 +143,7 @@ class Bodies:
     @cached_property
     def cheapest(self) -> Json:
         """Accepted parameters that cost as little as can be, with a picture in every place that needs one."""
-        right = self.right(30)
-        return min(right, key=lambda params: (self.cost(params), len(str(params))))
+        return min(self.samples.having(()), key=lambda params: (self.cost(params), len(str(params))))
 
     def cost(self, params: Mapping[str, Any]) -> float:
         """What a task of these would cost, in USD, by the prices assumed here."""

@@ -14,10 +14,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong: a sentence, and the exchange that shows it."""
+    """What is wrong: a sentence, the exchange that shows it, and the path of the field that it is about, if one is."""
 
     says: str
     shown_by: Exchange | None = None
+    field: str = ""
 
 
 Tried = Callable[[Target], Iterator[Problem]]
@@ -29,7 +30,8 @@ class Case:
     ``spec_reference`` is the sentence behind it with its source; ``cost`` in USD and ``calls`` are upper bounds.
 
     A case that ``follows`` a task over time runs beside others where the clock cannot be moved; one that has to be
-    ``alone`` runs first, while no other task of this run exists.
+    ``alone`` runs first, while no other task of this run exists. Of a case that tells ``every`` problem all are kept,
+    of others the first, since the others mostly follow from it.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Case:
     tried: Tried
     follows: bool = False
     alone: bool = False
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)

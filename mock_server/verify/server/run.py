@@ -45,6 +45,9 @@ FITS = Case(
     "contract/answers", "answers fit the contract", "all", ("contract",), "the contract", 0, 0.0, lambda _: iter(())
 )
 
+#: The same mistake in so many fields is a mistake of each; in more of them it is one mistake.
+FEW_FIELDS = 3
+
 #: That every call gets a whole answer is looked at all the time as well.
 ANSWERED = Case(
     "contract/connection", "answers every call", "all", ("connection",), "HTTP: one request, one response (RFC 9110)",
@@ -163,9 +166,17 @@ def groups(findings: Iterable[Finding]) -> Iterator[Group]:
     for finding in findings:
         key = (finding.case.property, finding.case.model, _gist(finding.problem))
         found.setdefault(key, []).append(finding)
-    for alike in found.values():
+    for alike in (part for whole in found.values() for part in _by_field(whole)):
         facts = dict.fromkeys(finding.case.covers[0] for finding in alike[2:])
         yield Group(alike[:2], list(facts))
+
+
+def _by_field(alike: list[Finding]) -> list[list[Finding]]:
+    """The same findings by the field that they are about, where there are few such fields; else it is one mistake."""
+    fields: dict[str, list[Finding]] = {}
+    for finding in alike:
+        fields.setdefault(finding.problem.field, []).append(finding)
+    return list(fields.values()) if len(fields) <= FEW_FIELDS else [alike]
 
 
 def _gist(problem: Problem) -> str:

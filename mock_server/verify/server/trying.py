@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 from mock_server.verify.server.case import Case, Finding, Problem, Result
@@ -64,7 +65,7 @@ class Trying:
             return
         self._on_case(case)
         try:
-            self._keep(case, self._problem(case))
+            self._keep(case, self._problems(case))
         except NotExercised as why:
             with self._lock:
                 self._result.not_exercised.append((case, str(why)))
@@ -79,29 +80,26 @@ class Trying:
         with self._lock:
             self._result.not_tried.append(case)
 
-    def _problem(self, case: Case) -> Problem | None:
-        """The first thing that is wrong; what follows from it is not told as well. A case whose connection broke is
-        tried again.
-        """
+    def _problems(self, case: Case) -> list[Problem]:
+        """The first thing that is wrong, or all. A case whose connection broke is tried again."""
         for attempt in range(2):
             self._target.begin(case.id, attempt)
             try:
-                return next(case.tried(self._target), None)
+                return list(islice(case.tried(self._target), None if case.every else 1))
             except Dropped as dropped:
                 why = f"its calls get no whole answer, twice: {dropped}"
             except Overdue as late:
-                return Problem(str(late), self._target.last)
+                return [Problem(str(late), self._target.last)]
             except (NotExercised, BudgetSpent, Unreachable):
                 raise
             except Exception as error:  # noqa: BLE001 - a check that stumbles over an answer must not end the run
-                return Problem(_stumbled(error), self._target.last)
+                return [Problem(_stumbled(error), self._target.last)]
         raise NotExercised(why, "connection")
 
-    def _keep(self, case: Case, problem: Problem | None) -> None:
+    def _keep(self, case: Case, problems: list[Problem]) -> None:
         with self._lock:
             result = self._result
-            if problem is not None:
-                result.findings.append(Finding(case, problem))
+            result.findings += [Finding(case, problem) for problem in problems]
             result.exercised[case.model, case.property] = result.exercised.get((case.model, case.property), 0) + 1
             for fact in case.covers:
                 result.covered[fact] = result.covered.get(fact, 0) + 1

@@ -10,10 +10,11 @@ from tests.support.mutants import (
     queue_results,
     queue_states,
     queue_submits,
+    values,
 )
 
 MUTANTS = [
     mutant
-    for topic in (generation, queue_submits, queue_states, queue_results, queue_ends, queue_errors, names)
+    for topic in (generation, queue_submits, queue_states, queue_results, queue_ends, queue_errors, names, values)
     for mutant in topic.MUTANTS
 ]

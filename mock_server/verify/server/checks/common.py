@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.contract.endpoint import Endpoint
@@ -44,23 +44,48 @@ def told(exchange: Exchange) -> str:
     return f"{exchange.status} {exchange.content[:300].decode('utf-8', 'replace')}"
 
 
-def accepted(endpoint: Endpoint, params: Json, shape: str = DOCUMENTED) -> Tried:
-    """Tries a submit that has to be accepted."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a body is about: the path of a field as it is written, and what is special there."""
+
+    field: str = ""
+    label: str = ""
+
+    def __str__(self) -> str:
+        """In quotes, so that problems that differ in nothing else count as alike."""
+        return "'" + f"{self.field} {self.label}".strip().replace("'", '"') + "'"
+
+
+#: A body that is about nothing in particular.
+NOTHING = Asked()
+
+
+def about(problems: Iterable[Problem], asked: Asked) -> Iterator[Problem]:
+    """The same problems, each of which begins with what was asked."""
+    for problem in problems:
+        known = asked != NOTHING
+        yield replace(problem, says=f"{asked}: {problem.says}", field=asked.field) if known else problem
+
+
+def accepted(endpoint: Endpoint, params: Json, shape: str = DOCUMENTED, asked: Asked = NOTHING) -> Tried:
+    """Tries a submit that has to be accepted; ``asked`` says what is looked at. An external id is a fresh one."""
 
     def tried(target: Target) -> Iterator[Problem]:
-        exchange = target.submit(endpoint, params, shape)
+        named = {"external_task_id": target.fresh_name()} if "external_task_id" in params else {}
+        exchange = target.submit(endpoint, {**params, **named}, shape)
         if not task_of(exchange):
-            yield Problem(f"a body that the document allows is rejected: {told(exchange)}", exchange)
+            found = Problem(f"a body that the document allows is rejected: {told(exchange)}", exchange)
+            yield from about([found], asked)
 
     return tried
 
 
-def refused(endpoint: Endpoint, params: Json, code: str, shape: str = DOCUMENTED) -> Tried:
+def refused(endpoint: Endpoint, params: Json, code: str, shape: str = DOCUMENTED, asked: Asked = NOTHING) -> Tried:
     """Tries a submit that has to be refused with ``code``, in the model's own shape of errors."""
 
     def tried(target: Target) -> Iterator[Problem]:
         exchange = target.submit(endpoint, params, shape)
-        yield from refusal_problems(endpoint, exchange, code, queue=shape == QUEUE)
+        yield from about(refusal_problems(endpoint, exchange, code, queue=shape == QUEUE), asked)
 
     return tried
 
