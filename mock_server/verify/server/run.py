@@ -20,6 +20,7 @@ from mock_server.verify.server.checks import (
     gateway,
     images,
     life,
+    malformed,
     names,
     queue_errors,
     queue_life,
@@ -35,8 +36,8 @@ from mock_server.verify.server.target import Target
 from mock_server.verify.server.trying import Trying
 
 CHECKS = (
-    gateway, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors, refusals, names,
-    account, discovery, callbacks, stock,
+    gateway, malformed, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors, refusals,
+    names, account, discovery, callbacks, stock,
 )  # fmt: skip
 DEPTHS = {"default": 1, "deep": 5}
 

@@ -53,7 +53,7 @@ MIB = 1024 * 1024
 
 MUTANTS = [
     *(
-        Mutant(f"forgets {rule.id}", model, RULE, without_rule(rule.id))
+        Mutant(f"forgets {rule.id}", model, PAST if rule.each else RULE, without_rule(rule.id))
         for model, endpoint in discover().items()
         for rule in endpoint.rules
         if rule.id != "v3-shots-add-up"
