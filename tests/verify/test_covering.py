@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
@@ -10,12 +11,14 @@ from mock_server.conformance.properties import Thresholds
 from mock_server.contract.judge import Judge
 from mock_server.models import discover
 from mock_server.verify.client.covering import MOST, covering, goals, random_cases, shown_by
+from mock_server.verify.client.external import line_of
 from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.intents import MIXTURES, mistake_of, packed
 from mock_server.verify.client.reference_clients.light import Light
 from mock_server.verify.client.reference_clients.queued import Queued
 from mock_server.verify.client.reference_clients.reference import Reference
 from mock_server.verify.client.run import Harness
+from mock_server.verify.client.values import TEXTS
 from mock_server.verify.client.wrong import wrong_intents
 
 ENDPOINTS = discover()
@@ -139,3 +142,10 @@ def test_every_code_of_a_refused_body_is_there_once():
     codes = {model: {one.code for one in wrong_intents(endpoint)} for model, endpoint in ENDPOINTS.items()}
     assert codes["kirin_v1_5_i2v"] == {"00200301", "00200302", "00200303", "00200304", "00200305", "40001"}
     assert all(codes.values())
+
+
+def test_a_message_to_a_program_is_one_line_for_every_reader_of_lines():
+    sent = {"type": "run", "params": {"prompt": dict(TEXTS)["line ends"] + "\v\f\x1c\x1d\x1e"}}
+    line = line_of(sent)
+    assert len(line.decode().splitlines()) == 1
+    assert json.loads(line) == sent

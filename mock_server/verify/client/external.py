@@ -49,6 +49,18 @@ class Terms:
     starting: float = 30.0
 
 
+#: What some readers take for the end of a line, though JSON does not.
+_BREAKS = {b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029", b"\xc2\x85": b"\\u0085"}
+
+
+def line_of(message: Mapping[str, Any]) -> bytes:
+    """A message as one line, for every reader of lines."""
+    written = orjson.dumps(message)
+    for raw, escaped in _BREAKS.items():
+        written = written.replace(raw, escaped)
+    return written + b"\n"
+
+
 class Misbehaved(Exception):
     """The program cannot go on: it violates ``property_id``."""
 
@@ -168,7 +180,7 @@ class External:
     def send(self, **message: Any) -> None:
         """Send a message. Raises Misbehaved."""
         pipes = self._running()
-        written = pipes.write(orjson.dumps(message) + b"\n", self._terms.patience)
+        written = pipes.write(line_of(message), self._terms.patience)
         if written == "gone":
             raise Misbehaved("A04", pipes.last_words())
         if written == "late":
