@@ -58,7 +58,7 @@ def not_exercised(report, *, queue):
 
 @pytest.mark.parametrize("client", ["light:Light", "asynchronous:Asynchronous", "queued:Queued", "light:LightQueued"])
 def test_a_python_adapter_is_clean_as_a_program_as_well(client):
-    report = verified([*STDIO, f"mock_server.verify.client.{client}"], 150)
+    report = verified([*STDIO, f"mock_server.verify.client.{client}"], 200)
     assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
     assert report.clean
     assert set(PROGRAM) <= set(report.exercised)

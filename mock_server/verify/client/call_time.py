@@ -46,6 +46,10 @@ class CallTime:
         self._ends_by = ends_by + PAST_THE_END
         self._calls: list[OneCall] = []
 
+    def extend(self, ends_by: float) -> None:
+        """The client has until then."""
+        self._ends_by = ends_by + PAST_THE_END
+
     @contextlib.contextmanager
     def under_way(self, timeout: float | None) -> Iterator[OneCall]:
         """A call is made."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
+from mock_server.verify.client.case_parts import Expected, Further
 from mock_server.verify.client.kit import Intent
 
-#: How a task is to end: ``empty`` is completed without a video, ``cancelled`` by somebody else than the client's user.
-Expected = Literal["completed", "empty", "failed", "cancelled", "rejected", "never"]
 DEADLINE = 900.0
 #: Of longer texts only so much is shown.
 LONG = 120
@@ -20,7 +19,7 @@ _FORGERIES = {"guessed": "its signature a guess", "bare": "not signed", "odd": "
 class ClientCase:
     """One run: the intent, what is to come of it, with which code, and the scenario that makes it so. The scenario says
     how the task goes over both protocols; a client speaks one of them. ``cancelled_elsewhere_after`` is when somebody
-    else cancels the task, in seconds.
+    else cancels the task, in seconds. ``further`` intents come after the first one, of the same client.
     """
 
     intent: Intent
@@ -33,6 +32,22 @@ class ClientCase:
     forgery: str = "guessed"
     rotating: bool = False
     cancelled_elsewhere_after: float | None = None
+    further: Sequence[Further] = ()
+
+    @property
+    def scenarios(self) -> list[Mapping[str, Any]]:
+        """The scenarios, those of further intents first: the first that is for a task decides."""
+        return [*(one.scenario for one in self.further if one.scenario is not None), self.scenario]
+
+    @property
+    def parts(self) -> list[ClientCase]:
+        """A case for each intent."""
+        alone = ClientCase(self.intent, self.expected, self.code, self.scenario, self.deadline)
+        others = [
+            replace(alone, **{name: getattr(one, name) for name in ("intent", "expected", "code", "cancel_after")})
+            for one in self.further
+        ]
+        return [replace(self, further=()), *others]
 
     def intent_for(self, *, receives: bool) -> Intent:
         """What a client is asked for: no callbacks of one that takes none."""
@@ -45,7 +60,8 @@ class ClientCase:
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ClientCase:
         """The case that a plain value is. Raises TypeError or KeyError for what is none."""
-        return cls(**{**value, "intent": Intent(**value["intent"])})
+        further = tuple(Further.of_json(one) for one in value.get("further", ()))
+        return cls(**{**value, "intent": Intent(**value["intent"]), "further": further})
 
     def told(self) -> list[str]:
         """What happens, in a few lines."""
@@ -68,6 +84,9 @@ class ClientCase:
             lines.append(f"elsewhere somebody else cancels the task after {self.cancelled_elsewhere_after:g} s")
         if self.cancel_after is not None:
             lines.append(f"cancel    the user cancels after {self.cancel_after:g} s")
+        lines += [f"then      {_short(dict(one.intent.params))}, expected {one.expected}" for one in self.further]
+        if self.expected == "taken":
+            lines.append("taken     somebody else's task has this external_task_id")
         return [*lines, f"expected  {self.expected}{f' with {self.code}' if self.code is not None else ''}"]
 
 

@@ -104,7 +104,7 @@ def _reached(table: Table, choice: Any, ran: RunResult) -> bool:
         return _happened(table, choice, ran)
     return {
         "task": bool(ran.answers),
-        "end": ran.heard or any(call.final for call in ran.traffic.calls),
+        "end": bool(ran.heard) or any(call.final for call in ran.traffic.calls),
         "queue": any(call.on_queue for call in ran.traffic.calls),
         "callbacks": ran.played.receives,
         "cancel": ran.played.cancelled_at is not None,

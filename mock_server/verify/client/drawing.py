@@ -9,7 +9,8 @@ import orjson
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.client import lives
-from mock_server.verify.client.cases import DEADLINE, ClientCase, Expected
+from mock_server.verify.client.case_parts import Expected
+from mock_server.verify.client.cases import DEADLINE, ClientCase
 from mock_server.verify.client.intents import MIXTURES, packed
 from mock_server.verify.client.kit import Intent
 from mock_server.verify.client.tables import Draw, Table, table

@@ -18,10 +18,12 @@ import orjson
 from mock_server.core.clock import Pace, stopwatch
 from mock_server.core.resources import resource
 from mock_server.verify.client.cases import ClientCase
+from mock_server.verify.client.counted import Counted
 from mock_server.verify.client.http_bridge import HttpBridge
+from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Counted, Run
+from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.subprocess_pipes import LEFT, SubprocessIO
 from mock_server.verify.client.tracebacks import bounded
@@ -172,6 +174,10 @@ class External:
         """What the program said that it can do."""
         return bool(self._can.get(what, unless_told))
 
+    def says(self, what: str, unless_told: str) -> str:
+        """What the program said of itself."""
+        return str(self._can.get(what, unless_told))
+
     def next_number(self) -> int:
         """An id for a message."""
         self._number += 1
@@ -237,18 +243,36 @@ class _ProgramRun:
         self._played.receives = session.can("callbacks", unless_told=True)
         if self._played.receives:
             platform.listen(self._callback)
-        if not session.terms.virtual:
-            platform.tenant.clock.set_pace(Pace(session.terms.scale))
-        self._plan()
-        wanted = asdict(case.intent_for(receives=self._played.receives))
-        session.send(type="run", id=self._run, intent=wanted, deadline=case.deadline, now=platform.now())
-        while self._played.outcome is None:
-            self._go_on()
-        platform.tenant.clock.set_pace(Pace(0))
+        for part in case.parts if session.says("intents", "in_turn") != "one" else case.parts[:1]:
+            self._one(part)
         platform.conclude()
 
-    def _plan(self) -> None:
-        case, platform = self._case, self._platform
+    def _one(self, case: ClientCase) -> None:
+        """One intent of the case. Raises Misbehaved."""
+        played, platform, session = self._played, self._platform, self._session
+        again = bool(played.parts)
+        if again:
+            self._run = session.next_number()
+            platform.begin(case.deadline)
+            self._counted.begin(case.deadline)
+        part = IntentRun(platform.now(), platform.calls, len(self._emitted))
+        played.parts.append(part)
+        played.outcome = played.cancelled_at = None
+        if not session.terms.virtual:
+            platform.tenant.clock.set_pace(Pace(session.terms.scale))
+        self._plan(case)
+        wanted = asdict(case.intent_for(receives=played.receives))
+        session.send(type="run", id=self._run, intent=wanted, deadline=case.deadline, now=platform.now(), again=again)
+        try:
+            while played.outcome is None:
+                self._go_on()
+        finally:
+            platform.tenant.clock.set_pace(Pace(0))
+            part.outcome, part.cancelled_at = played.outcome, played.cancelled_at
+            part.ended_at, part.last_call, part.last_emitted = platform.now(), platform.calls, len(self._emitted)
+
+    def _plan(self, case: ClientCase) -> None:
+        platform = self._platform
         if case.forge_after is not None:
             platform.plan(case.forge_after, partial(platform.forge, case.forgery))
         if case.cancelled_elsewhere_after is not None:

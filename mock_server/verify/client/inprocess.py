@@ -14,10 +14,12 @@ from typing import Any
 
 from mock_server.core.clock import stopwatch
 from mock_server.verify.client.cases import ClientCase
+from mock_server.verify.client.counted import Counted
 from mock_server.verify.client.http_bridge import HttpBridge
+from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Adapter, AdapterError, Kit, MakeAdapter, Outcome, checked
-from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Counted, Run
+from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.tracebacks import brief, trace_of
 from mock_server.verify.client.worker_thread import WorkerThread
@@ -127,10 +129,27 @@ class _Running:
         receive = self._listening(adapter)
         played.receives = receive is not None
         platform.listen(receive)
-        self._plan(adapter)
-        returned = adapter.run(case.intent_for(receives=played.receives), case.deadline)
-        played.outcome = self._said(returned)
-        platform.conclude()
+        with asyncio.Runner() as runner:
+            for part in case.parts if getattr(adapter, "intents", "in_turn") != "one" else case.parts[:1]:
+                self._one(adapter, part, runner)
+            platform.conclude()
+
+    def _one(self, adapter: Adapter, case: ClientCase, runner: asyncio.Runner) -> None:
+        """One intent of the case."""
+        platform, played, emitted = self._platform, self.played, self.kit.emitted
+        if played.parts:
+            platform.begin(case.deadline)
+            self._counted.begin(case.deadline)
+        part = IntentRun(platform.now(), platform.calls, len(emitted))
+        played.parts.append(part)
+        played.outcome = played.cancelled_at = None
+        self._plan(adapter, case)
+        try:
+            returned = adapter.run(case.intent_for(receives=played.receives), case.deadline)
+            part.outcome = played.outcome = self._said(returned, runner)
+        finally:
+            part.ended_at, part.last_call, part.last_emitted = platform.now(), platform.calls, len(emitted)
+            part.cancelled_at = played.cancelled_at
 
     def _made(self) -> Adapter:
         try:
@@ -141,8 +160,8 @@ class _Running:
             raise AdapterError(f"the adapter has no method run(intent, deadline): it is {type(adapter).__name__}")
         return adapter
 
-    def _plan(self, adapter: Adapter) -> None:
-        case, platform = self._case, self._platform
+    def _plan(self, adapter: Adapter, case: ClientCase) -> None:
+        platform = self._platform
         if case.forge_after is not None:
             platform.plan(case.forge_after, partial(platform.forge, case.forgery))
         if case.cancelled_elsewhere_after is not None:
@@ -174,7 +193,7 @@ class _Running:
 
         return listening
 
-    def _said(self, returned: Any) -> Outcome:
+    def _said(self, returned: Any, runner: asyncio.Runner) -> Outcome:
         """The outcome that a run returned. Raises Unfit when it is none."""
         if inspect.isawaitable(returned):
 
@@ -182,7 +201,7 @@ class _Running:
                 return await returned
 
             try:
-                returned = asyncio.run(waited())
+                returned = runner.run(waited())
             except asyncio.CancelledError:
                 if self.played.cancelled_at is None:
                     raise RuntimeError("run was cancelled, and nobody had cancelled it") from None

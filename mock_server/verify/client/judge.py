@@ -10,6 +10,7 @@ from mock_server.conformance.properties import Fault, Thresholds, Verdict
 from mock_server.conformance.traffic import QUESTIONS, Seen, Traffic, task_id_of
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.comparing import changes
+from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.platform import CALLBACK_URL, FORGED, FORGED_URL, KEY
 from mock_server.verify.client.properties import EVERY
@@ -25,7 +26,7 @@ class ClientRun:
     receiver; ``leak`` says where its key was seen; ``receives`` is whether it takes callbacks; ``blamed`` is what
     violations that its session saw, ``traces`` the tracebacks of its crashes, by property. It is a ``program`` if it
     has a process of its own; it was ``slow`` if it had to be waited for without success, and ``fatal`` if it is not to
-    be run again.
+    be run again. ``parts`` has each intent that it began.
     """
 
     outcome: Outcome | None = None
@@ -40,14 +41,15 @@ class ClientRun:
     program: bool = False
     slow: bool = False
     fatal: bool = False
+    parts: list[IntentRun] = field(default_factory=list)
 
 
 @dataclass
 class RunResult:
     """One run of a case: what the client said and did, and what there was. ``answers`` are the results of its tasks,
-    ``videos`` the digests of their videos, by the task's id; ``heard`` is whether genuine
-    news of an end came to it, ``other_key`` whether it sent another key than its own;
-    ``fired`` are the places of the faults that have happened to its calls.
+    ``videos`` the digests of their videos, by the task's id; ``heard`` are the tasks whose end came to it in a genuine
+    callback, ``other_key`` is whether it sent another key than its own; ``fired`` are the places of the faults that
+    have happened to its calls. ``others`` are the results of somebody else's tasks.
     """
 
     case: ClientCase
@@ -57,9 +59,10 @@ class RunResult:
     traffic: Traffic
     answers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     videos: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    heard: bool = False
+    heard: frozenset[str] = frozenset()
     other_key: bool = False
     fired: frozenset[int] = frozenset()
+    others: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 def judge(ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
@@ -126,7 +129,8 @@ class _Judging:
             for property_id, what, names in compared:
                 told = f"a submit of {intent.model} {what} {', '.join(names)}"
                 self.check(property_id, not names, told)
-        made = {call.made for call in self.ran.traffic.calls if call.made is not None}
+        submits = [call for call in self.ran.traffic.calls if call.kind == "submit"]
+        made = {call.made for call in submits if call.made is not None}
         if len(made) > 1 and not any(fault.property.id == "W05" for fault in self.verdict.faults):
             self.check("W05", holds=False, says=f"one intent has made {len(made)} tasks")
 
@@ -181,7 +185,7 @@ class _Judging:
             self.check("A15", not forged, "it hands over the URL of a callback that was forged")
         if done:
             told = any(call.succeeded for call in self.ran.traffic.calls)
-            seen = told or (expected in {"completed", "empty"} and self.ran.heard)
+            seen = told or (expected in {"completed", "empty"} and bool(self.ran.heard))
             self.check("A11", seen, "it says completed, and nothing that it was answered said so")
 
     def _misread(self) -> str:

@@ -18,7 +18,7 @@ import orjson
 
 from mock_server.conformance.sources import of_journal
 from mock_server.conformance.traffic import CallbackSeen, Traffic
-from mock_server.core.clock import MANUAL, stopwatch
+from mock_server.core.clock import MANUAL
 from mock_server.core.images import MIB
 from mock_server.core.moments import moment
 from mock_server.lifecycle.timeline import FINAL
@@ -28,8 +28,8 @@ from mock_server.platform.task import Attempt, Delivery, DeliveryState, Task
 from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.model import Scenario
 from mock_server.settings import of_keywords
-from mock_server.verify.client.call_time import CallTime, Unanswered
-from mock_server.verify.client.kit import USUAL_TIMEOUT, CallTimeout, Reply
+from mock_server.verify.client.call_time import CallTime
+from mock_server.verify.client.kit import USUAL_TIMEOUT, CallTimeout, Intent, Reply
 from mock_server.verify.client.stand_ins import Quiet, SmallMedia, finished
 from mock_server.web.app import create_app
 
@@ -37,16 +37,10 @@ Result = TypeVar("Result")
 KEY = "sk-under-test"
 BASE_URL = "http://kirin.test"
 CALLBACK_URL = "http://127.0.0.1/callbacks"
-#: Calls in one run, and after its deadline, before a client is taken for one that never ends; and pauses, which are
-#: more where they are short.
-MOST_CALLS = 1_000
-#: That is for deadlines of up to so many seconds; of longer ones each second is good for so many more.
+#: Until so many seconds a client is to end, unless told.
 USUAL_DEADLINE = 900.0
-CALLS_A_SECOND = 1.2
-MOST_LATE = 40
-MOST_PAUSES = 20_000
-MOST_PAUSES_LATE = 2_000
 LONGEST_PAUSE = 86_400.0 * 400
+MOST_KEPT_CALLS = 20_000
 #: Bytes of bodies that are kept as they are, of one call and of all calls of a run.
 MOST_BODY = 16 * MIB
 MOST_KEPT = 256 * MIB
@@ -54,6 +48,8 @@ MOST_KEPT = 256 * MIB
 LATEST = 3_600.0
 #: So many seconds later somebody looks again for a task to cancel.
 LATER = 20.0
+#: What somebody else wants who has the same key.
+TAKEN_PROMPT = "What somebody else wants"
 #: What a receiver should not believe.
 BAD_NEWS = frozenset({"garbage", "foreign_id", "bad_signature", "stale_signature", "drop"})
 SECRET = "whsec_a2lyaW4tbW9jayB2ZXJpZmllcyBjbGllbnRz"  # noqa: S105 - everybody may know it
@@ -102,84 +98,21 @@ class FaultInjector:
         )
 
     def run(
-        self, key: str, scenario: Scenario, secrets: Sequence[str] = (SECRET,), deadline: float = USUAL_DEADLINE
+        self,
+        key: str,
+        scenarios: Sequence[Scenario],
+        secrets: Sequence[str] = (SECRET,),
+        deadline: float = USUAL_DEADLINE,
     ) -> Run:
-        """A new tenant in which a scenario is for every task, and callbacks are signed with each of these secrets. It
-        is for a client that has to end by a ``deadline``.
+        """A new tenant with these scenarios for its tasks, in which each of these secrets signs the callbacks. It is
+        for a client that has to end by a ``deadline``.
         """
         cast("InProcessCourier", self.built.state.courier).secrets = tuple(secrets)
         self.built.service.forget(key)
         self.built.service.unauthenticated.clear()
         self.built.state.registry.remove(None)
-        self.built.state.registry.post([scenario], None)
+        self.built.state.registry.post(list(scenarios), None)
         return Run(self, key, deadline)
-
-
-class Counted:
-    """A Platform that tells when a client is not going to end. ``make_end`` makes the exception for that."""
-
-    def __init__(self, platform: Run, deadline: float, make_end: Callable[[str], BaseException]) -> None:
-        self._platform = platform
-        self._ends_by = platform.now() + deadline
-        self._make_end = make_end
-        self._hung: str | None = None
-        more = int(CALLS_A_SECOND * max(deadline - USUAL_DEADLINE, 0))
-        self._left = {"calls": MOST_CALLS + more, "pauses": MOST_PAUSES}
-        self._most = dict(self._left)
-        self._left_then = {"calls": MOST_LATE, "pauses": MOST_PAUSES_LATE}
-        #: By the stopwatch: its last call or pause, and when it was first told that it is not going to end.
-        self.called_at = stopwatch()
-        self.ended_at = 0.0
-
-    @property
-    def endless(self) -> str | None:
-        """Why it is not going to end, if it is not."""
-        if self._hung is not None:
-            return self._hung
-        for what, most in self._most.items():
-            if self._left[what] < 0:
-                return f"it made more than {most} {what}, and had not ended"
-            if self._left_then[what] < 0:
-                late = self._platform.now() - self._ends_by
-                return f"it had not ended {late:.0f} s after its deadline, and still made {what}"
-        return None
-
-    def count(self, what: str) -> None:
-        """One of the ``calls`` or ``pauses`` more. Raises what ``make_end`` makes when it is one too many."""
-        self._left[what] -= 1
-        if self._platform.now() > self._ends_by:
-            self._left_then[what] -= 1
-        if self.endless is not None:
-            self.ended_at = self.ended_at or stopwatch()
-            raise self._make_end(self.endless)
-
-    def answer(
-        self,
-        method: str,
-        target: str,
-        headers: Sequence[tuple[bytes, bytes]],
-        body: bytes,
-        timeout: float | None = USUAL_TIMEOUT,
-    ) -> Reply:
-        """See Platform."""
-        self.called_at = stopwatch()
-        self.count("calls")
-        try:
-            return self._platform.answer(method, target, headers, body, timeout)
-        except Unanswered:
-            self._hung = f"its {method} has no timeout: it waits for a server that never answers, past its deadline"
-            self.ended_at = self.ended_at or stopwatch()
-            raise self._make_end(self._hung) from None
-
-    def now(self) -> float:
-        """See Platform."""
-        return self._platform.now()
-
-    def sleep(self, seconds: float) -> None:
-        """See Platform."""
-        self.called_at = stopwatch()
-        self.count("pauses")
-        self._platform.sleep(seconds)
 
 
 class Run:
@@ -195,7 +128,7 @@ class Run:
         self.key = key
         self.tenant: Tenant = injector.built.service.tenant(key)
         self.tenant.scheduler = Quiet(self._deliver_due)  # type: ignore[assignment]  # all that a tenant asks of one
-        self.tenant.journal = Journal(MOST_PAUSES, MOST_KEPT, MOST_BODY)
+        self.tenant.journal = Journal(MOST_KEPT_CALLS, MOST_KEPT, MOST_BODY)
         self.began_at = self.tenant.clock.now()
         self.ended_at: float | None = None
         #: Callbacks that did not come from the platform.
@@ -207,6 +140,29 @@ class Run:
         self._only_while_asleep = False
         self._calls = CallTime(self, ends_by=self.began_at + deadline)
         self.tenant.clock.sleeper = self._calls.sleeper  # type: ignore[method-assign]  # no call ever waits for real
+        #: The tasks of somebody else with the same key, and how many calls made them.
+        self.others: list[Task] = []
+        self._other_calls = 0
+
+    def take(self, intent: Intent) -> None:
+        """Let somebody else who has the same key use the intent's external_task_id first, for another video."""
+        own = dict(self._service.judges[intent.model].endpoint.example)
+        own |= {"prompt": TAKEN_PROMPT, "external_task_id": intent.params["external_task_id"]}
+        body = orjson.dumps({"model": intent.model, "input": [{"params": own}]})
+        headers = [(b"authorization", b"Bearer " + self.key.encode()), (b"content-type", b"application/json")]
+        self.answer("POST", "/model/v1/generation", headers, body)
+        self.others = self.tasks()
+        self._other_calls = len(self._journal())
+
+    def begin(self, deadline: float) -> None:
+        """One intent more begins, and is to end in so many seconds: do nothing more of what is planned."""
+        self._planned.clear()
+        self._calls.extend(self.now() + deadline)
+
+    @property
+    def calls(self) -> int:
+        """How many calls the client has made."""
+        return len(self._journal()) - self._other_calls
 
     def listen(self, receive: OnCallback | None) -> None:
         """Let callbacks go there."""
@@ -358,24 +314,26 @@ class Run:
         return Reply(sent[0]["status"], sent[0]["headers"], content, cut or call_time.hung_up, call_time.hung_up)
 
     def tasks(self) -> list[Task]:
-        """The tasks there are, in order."""
-        return finished(self.tenant.store.tasks())
+        """The tasks that the client made, in order."""
+        others = {task.id for task in self.others}
+        return [task for task in finished(self.tenant.store.tasks()) if task.id not in others]
 
     @property
-    def heard(self) -> bool:
-        """Whether news of an end have come to the client from the platform itself."""
+    def heard(self) -> frozenset[str]:
+        """The tasks whose end has come to the client in a callback of the platform itself."""
         deliveries = (one for task in self.tasks() for one in finished(self.tenant.store.deliveries(task.id)))
-        return any(
-            attempt.status is not None and not BAD_NEWS & set((attempt.fault or "").split(", "))
+        return frozenset(
+            delivery.task_id
             for delivery in deliveries
             if delivery.status in FINAL
             for attempt in delivery.attempts
+            if attempt.status is not None and not BAD_NEWS & set((attempt.fault or "").split(", "))
         )
 
     def traffic(self) -> Traffic:
         """All that the client did."""
         deliveries = [one for task in self.tasks() for one in finished(self.tenant.store.deliveries(task.id))]
-        calls = sorted(self._journal(), key=lambda call: call.order)
+        calls = sorted(self._journal(), key=lambda call: call.order)[self._other_calls :]
         seen = of_journal((self._numbered(place, call) for place, call in enumerate(calls, 1)), deliveries)
         return Traffic.of(seen.calls, [*seen.callbacks, *self.forged])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mock_server.conformance.properties import PROPERTIES, Property
+from mock_server.verify.client.identity_properties import IDENTITY
 
 VALUE: dict[str, Property] = {
     one.id: one
@@ -304,7 +305,7 @@ PROGRAM: dict[str, Property] = {
 }
 
 #: All properties of a client under test.
-ALL: dict[str, Property] = dict(sorted({**PROPERTIES, **VALUE, **QUEUE}.items()))
+ALL: dict[str, Property] = dict(sorted({**PROPERTIES, **VALUE, **QUEUE, **IDENTITY}.items()))
 #: Properties that apply only to the queue protocol.
 QUEUE_ONLY: frozenset[str] = frozenset({*QUEUE, "W22"})
 EVERY: dict[str, Property] = {**ALL, **PROGRAM}

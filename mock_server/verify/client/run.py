@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -21,7 +21,9 @@ from mock_server.scenarios.reading import read_value
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.coverage import Coverage
 from mock_server.verify.client.covering import Drawn, covering, random_cases
-from mock_server.verify.client.judge import ClientRun, RunResult, judge
+from mock_server.verify.client.identity_cases import identity_cases
+from mock_server.verify.client.judge import ClientRun, RunResult
+from mock_server.verify.client.judging_identity import judge_all
 from mock_server.verify.client.one_cause import keep_causes
 from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultInjector, Run
 from mock_server.verify.client.properties import EVERY
@@ -143,7 +145,7 @@ class Harness:
         control = RunControl() if control is None else control
         report, began = Report(planned=count), stopwatch()
 
-        for one in islice(chain(covering(self._endpoints), random_cases(self._endpoints, self._seed)), count):
+        for one in islice(self._drawn(), count):
             if control.over(report.runs, count, counting(report)):
                 break
             self._try(one, report, control)
@@ -154,6 +156,12 @@ class Harness:
         report.cut_short = control.stopped
         report.elapsed = stopwatch() - began
         return report
+
+    def _drawn(self) -> Iterator[Drawn]:
+        """All cases, without end: those that are always the same, and then those that the seed draws."""
+        yield from covering(self._endpoints)
+        yield from (Drawn(case, ()) for case in identity_cases(self._endpoints))
+        yield from random_cases(self._endpoints, self._seed)
 
     def _try(self, one: Drawn, report: Report, control: RunControl) -> None:
         try:
@@ -216,14 +224,17 @@ class Harness:
                 found = Shown(shown.drawn, faults[0], ran)
             return bool(faults)
 
-        reduce(shown.drawn, self._endpoints, shows)
+        if shown.drawn.choices:
+            reduce(shown.drawn, self._endpoints, shows)
         return found
 
     def run(self, case: ClientCase) -> tuple[RunResult, Verdict]:
         """Run one case; what happened, and the verdict on the client. Raises Broken."""
-        (placed,) = read_value(dict(case.scenario), "the case")
+        placed = [one for scenario in case.scenarios for one in read_value(dict(scenario), "the case")]
         secrets = (NEXT_SECRET, SECRET) if case.rotating else (SECRET,)
-        platform = self._injector.run(KEY, placed.scenario, secrets, case.deadline)
+        platform = self._injector.run(KEY, [one.scenario for one in placed], secrets, case.deadline)
+        if case.expected == "taken":
+            platform.take(case.intent)
         played = self._session.play(case, platform)
         tasks = platform.tasks()
         ended_at = platform.now() if platform.ended_at is None else platform.ended_at
@@ -233,12 +244,13 @@ class Harness:
         ran = RunResult(
             *(case, played, platform.began_at, ended_at, platform.traffic(), answers, videos, heard),
             other_key=platform.other_key,
-            fired=frozenset(place for name, place in platform.tenant.counters.fired if name == placed.scenario.name),
+            fired=frozenset(place for name, place in platform.tenant.counters.fired if name == case.scenario["name"]),
+            others={task.id: self._right(task) for task in platform.others},
         )
         verdict = self._observer.judge(ran.traffic)
         excused = _excused(ran)
         verdict.faults = [fault for fault in verdict.faults if fault.property.id not in excused]
-        judge(ran, self._limits, verdict)
+        judge_all(ran, self._limits, verdict)
         keep_causes(verdict)
         self._select(verdict)
         return ran, verdict

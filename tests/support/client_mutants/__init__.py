@@ -9,13 +9,14 @@ from __future__ import annotations
 from mock_server.verify.client.reference_clients.light import Light
 from tests.support.client_mutants.callbacks import CALLBACKS
 from tests.support.client_mutants.following import FOLLOWING, FOLLOWING_ESCAPED
+from tests.support.client_mutants.identity import IDENTITY
 from tests.support.client_mutants.queue import QUEUE
 from tests.support.client_mutants.sending import SENDING, SENDING_ESCAPED
 from tests.support.client_mutants.surviving import SURVIVING
 from tests.support.client_mutants.telling import TELLING, TELLING_ESCAPED
 from tests.support.client_mutants.trying import TRYING
 
-MUTANTS = {**SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **TELLING, **QUEUE}
+MUTANTS = {**SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **TELLING, **QUEUE, **IDENTITY}
 #: Bugs that ought to be noticed, and are not yet: no case brings them out, or no rule looks.
 ESCAPED = {
     **SENDING_ESCAPED,

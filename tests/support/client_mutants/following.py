@@ -42,11 +42,6 @@ def _readable(self, intent, deadline):
     self.order = f"clip #1 {self.order}"
 
 
-def _always_the_same_id(self, intent, deadline):
-    Policy.begin(self, intent, deadline)
-    self.order = "my-video"
-
-
 def _by_task_id(self, intent):
     answer = Reference.submit(self, intent)
     if self.understood(answer):
@@ -267,6 +262,5 @@ FOLLOWING = {
     "buys again when it takes long": ("W05", {"submit": _remembers, "followed": _resubmits_when_slow}),
 }
 FOLLOWING_ESCAPED = {
-    "one id for all its intents": ("A10", {"begin": _always_the_same_id}),
     "names the model in another field": ("W04", {"body": _wrong_model_field}),
 }

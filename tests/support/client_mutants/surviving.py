@@ -194,7 +194,7 @@ def _all_in_one_file(self, outcome):
 
 
 def _with_the_next_batch(self, outcome):
-    self.sleep(900)
+    self.kit.sleep(900)
     return Reference.with_videos(self, outcome)
 
 

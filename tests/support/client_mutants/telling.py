@@ -77,6 +77,7 @@ def _in_the_query(self):
 _CODES = {"00200301": "00200301", "002001095": "002001095"}
 
 TELLING = {
+    "knows one of the two shapes of a refusal": ("A05", {"rejected": _of_the_model}),
     "refusals without their code": ("A05", refused(lambda right, answer: Outcome("rejected"))),
     "codes of refusals as numbers": (
         "A05",
@@ -143,7 +144,6 @@ TELLING = {
     "the key in the query": ("A21", {"poll": _in_the_query}),
 }
 TELLING_ESCAPED = {
-    "knows one of the two shapes of a refusal": ("A05", {"rejected": _of_the_model}),
     "unquotes the URLs": ("A08", told(urls=lambda urls: [unquote(url) for url in urls])),
     "the first video of each output": (
         "A08",

@@ -66,7 +66,7 @@ class CommandLine:
         """See Adapter."""
         kit = self._kit
         ends_by = kit.now() + deadline
-        external_id = uuid.uuid4().hex
+        external_id = str(intent.params.get("external_task_id") or uuid.uuid4().hex)
         own = {"external_task_id": external_id, **({"callback_url": kit.callback_url} if intent.with_callbacks else {})}
         body = {"model": intent.model, "input": [{"params": {**intent.params, **own}}]}
         self._filled = {

@@ -84,7 +84,7 @@ class Harness:
                 self._hello = message
                 made = self._make(self._kit())  # to see what it can do
                 able = {"callbacks": hasattr(made, "on_callback"), "cancel": hasattr(made, "cancel")}
-                self._lines.say(type="ready", protocol=1, **able)
+                self._lines.say(type="ready", protocol=1, intents=getattr(made, "intents", "in_turn"), **able)
             elif message["type"] == "run":
                 self._hear(message)
                 self._run(message)
@@ -98,7 +98,8 @@ class Harness:
         return Kit(url, *secrets, self, lambda: str(url), _Emitted(self._lines))
 
     def _run(self, message: dict[str, Any]) -> None:
-        self._adapter = self._make(self._kit())
+        if self._adapter is None or not message.get("again", False):
+            self._adapter = self._make(self._kit())
         returned = self._adapter.run(Intent(**message["intent"]), message["deadline"])
         if inspect.isawaitable(returned):
             returned = self._runner.run(_waited(returned))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from mock_server.verify.client.kit import Intent, Kit, Outcome
-from mock_server.verify.client.reference_clients.reference import MOST_TRIES, SUBMIT, Policy
+from mock_server.verify.client.reference_clients.reference import MOST_TRIES, SUBMIT, Policy, TimeIsUp
 
 
 class Asynchronous(Policy):
@@ -28,6 +28,8 @@ class Asynchronous(Policy):
             outcome = await self.work
         except asyncio.CancelledError:
             outcome = Outcome("cancelled")
+        except TimeIsUp:
+            outcome = Outcome("timeout")
         self.kit.emit(outcome)
         return outcome
 
@@ -38,10 +40,10 @@ class Asynchronous(Policy):
 
     async def carried_out(self, intent: Intent) -> Outcome:
         """What comes of an intent."""
-        answer = await self.tried(lambda: self.http.post(SUBMIT, json=self.body(intent), headers=self.headers()))
+        answer = await self.tried(lambda: self.sent(intent))
         if answer is None:
             return Outcome("gave_up")
-        if answer.status_code not in {200, 409}:
+        if not self.is_made(answer):
             return self.rejected(answer)
         outcome = await self.followed()
         if not intent.download or outcome.said != "completed":
@@ -49,8 +51,16 @@ class Asynchronous(Policy):
         saved = [digest for url in outcome.urls if (digest := await self.digest(url))]
         return Outcome("completed", outcome.task_id, outcome.urls, cost=outcome.cost, saved=saved)
 
+    async def sent(self, intent: Intent) -> httpx.Response:
+        """Submit, and remember when nobody can say what came of it. Raises httpx.TransportError."""
+        try:
+            return self.learned(await self.http.post(SUBMIT, json=self.body(intent), headers=self.headers()))
+        except httpx.TransportError:
+            self.unsure = True
+            raise
+
     async def tried(self, send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response | None:
-        """A call, tried again while that makes sense; None when it never worked."""
+        """A call, tried again while that makes sense; None when it never worked. Raises TimeIsUp."""
         for attempt in range(MOST_TRIES):
             answer = None
             try:
@@ -59,14 +69,19 @@ class Asynchronous(Policy):
                     return answer
             except httpx.TransportError:
                 pass
-            await self.kit.asleep(self.wait_after(answer, attempt))
+            await self.sleep(self.wait_after(answer, attempt))
         return None
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait. Raises TimeIsUp."""
+        self.require_time(seconds)
+        await self.kit.asleep(seconds)
 
     async def followed(self) -> Outcome:
         """Wait for the end of the task."""
         gap = self.poll_gap
         while self.kit.now() + gap < self.ends_by:
-            await self.kit.asleep(gap)
+            await self.sleep(gap)
             gap = self.next_gap(gap)
             if self.task is not None:
                 return self.ended(self.task)
@@ -84,5 +99,5 @@ class Asynchronous(Policy):
                 answer = (await self.http.get(url)).raise_for_status()
                 return hashlib.sha256(answer.content).hexdigest()
             except httpx.HTTPError:
-                await self.kit.asleep(self.wait_after(None, attempt))
+                await self.sleep(self.wait_after(None, attempt))
         return ""

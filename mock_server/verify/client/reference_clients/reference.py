@@ -26,6 +26,10 @@ class Cancelled(Exception):
     """The user does not want it any more."""
 
 
+class TimeIsUp(Exception):
+    """The next step would come after the deadline."""
+
+
 class Policy:
     """What a good client decides, whatever it sends with: bodies, waits, what is final, what is believed."""
 
@@ -38,16 +42,30 @@ class Policy:
         self.task: dict[str, Any] | None = None
         self.ends_by = 0.0
         self.cancelled = False
+        #: Whether a submit may have made the task, though nothing said so.
+        self.unsure = False
+        #: How many intents there were, and the ids of their tasks: callbacks about any of them are ours.
+        self.begun = 0
+        self.orders: set[str] = set()
 
     def begin(self, intent: Intent, deadline: float) -> None:
-        """Take an intent on, under an id of our own."""
+        """Take an intent on, under its user's id or a new one of our own."""
         self.ends_by = self.kit.now() + deadline
-        self.order = uuid.UUID(hashlib.blake2b(repr(intent).encode(), digest_size=16).hexdigest()).hex
+        self.begun += 1
+        self.order = intent.params.get("external_task_id") or self.new_order(intent)
         self.task = None
-        self.cancelled = False
+        self.cancelled = self.unsure = False
+
+    def new_order(self, intent: Intent) -> str:
+        """An id for a task: another one for each intent, also for two that want the same. It is made from them, so
+        that a run can be repeated; elsewhere take a random one.
+        """
+        told = f"{self.begun} {self.kit.now()} {intent!r}"
+        return uuid.UUID(hashlib.blake2b(told.encode(), digest_size=16).hexdigest()).hex
 
     def body(self, intent: Intent) -> dict[str, Any]:
         """The body of a submit."""
+        self.orders.add(self.order)
         extra = {"external_task_id": self.order}
         if intent.with_callbacks:
             extra["callback_url"] = self.kit.callback_url
@@ -85,6 +103,20 @@ class Policy:
         except ValueError:
             return own
         return max(own, seconds)
+
+    def learned(self, answer: httpx.Response) -> httpx.Response:
+        """The answer to a submit, once it is noted whether it leaves open that there is a task."""
+        self.unsure = self.unsure or answer.status_code >= 500 or (answer.is_success and not self.understood(answer))
+        return answer
+
+    def is_made(self, answer: httpx.Response) -> bool:
+        """Whether our task is there. A 409 says so if an answer was lost before; else the id is somebody else's."""
+        return answer.status_code == 200 or (answer.status_code == 409 and self.unsure)
+
+    def require_time(self, seconds: float) -> None:
+        """Raise TimeIsUp where so long a pause would not end before the deadline."""
+        if self.kit.now() + seconds >= self.ends_by:
+            raise TimeIsUp
 
     def next_gap(self, gap: float) -> float:
         """How long to wait before the poll after the next one."""
@@ -125,9 +157,10 @@ class Policy:
             task = json.loads(body)
         except ValueError:
             return 400
-        if not isinstance(task, dict) or task.get("external_task_id") != self.order:
+        if not isinstance(task, dict) or task.get("external_task_id") not in self.orders:
             return 404
-        self.heard(task)
+        if task["external_task_id"] == self.order:
+            self.heard(task)
         return 200
 
     def heard(self, task: dict[str, Any]) -> None:
@@ -161,6 +194,8 @@ class Reference(Policy):
             outcome = self.carried_out(intent)
         except Cancelled:
             outcome = self.called_off()
+        except TimeIsUp:
+            outcome = Outcome("timeout")
         self.kit.emit(outcome)
         return outcome
 
@@ -169,14 +204,22 @@ class Reference(Policy):
         return Outcome("cancelled")
 
     def carried_out(self, intent: Intent) -> Outcome:
-        """The same. Raises Cancelled."""
-        answer = self.tried(lambda: self.submit(intent))
+        """The same. Raises Cancelled or TimeIsUp."""
+        answer = self.tried(lambda: self.sent(intent))
         if answer is None:
             return Outcome("gave_up")
-        if answer.status_code not in {200, 409}:
+        if not self.is_made(answer):
             return self.rejected(answer)
         outcome = self.followed()
         return self.with_videos(outcome) if intent.download and outcome.said == "completed" else outcome
+
+    def sent(self, intent: Intent) -> httpx.Response:
+        """Submit, and remember when nobody can say what came of it. Raises httpx.TransportError."""
+        try:
+            return self.learned(self.submit(intent))
+        except httpx.TransportError:
+            self.unsure = True
+            raise
 
     def submit(self, intent: Intent) -> httpx.Response:
         """Make the task."""
@@ -187,13 +230,14 @@ class Reference(Policy):
         return self.http.get(self.poll_path(), headers=self.headers())
 
     def sleep(self, seconds: float) -> None:
-        """Wait. Raises Cancelled."""
+        """Wait. Raises Cancelled or TimeIsUp."""
+        self.require_time(seconds)
         self.kit.sleep(seconds)
         if self.cancelled:
             raise Cancelled
 
     def tried(self, send: Callable[[], httpx.Response]) -> httpx.Response | None:
-        """A call, tried again while that makes sense; None when it never worked. Raises Cancelled."""
+        """A call, tried again while that makes sense; None when it never worked. Raises Cancelled or TimeIsUp."""
         for attempt in range(MOST_TRIES):
             answer = None
             try:

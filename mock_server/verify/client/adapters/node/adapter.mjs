@@ -7,6 +7,7 @@
  * with {baseUrl, apiKey, callbackUrl, secret, now, sleep, emit}. It has `run(intent, deadline)` and, if it can do that,
  * the methods `onCallback(headers, body)`, whose result is the status to answer with, and `cancel()`. All may be async.
  * Intents and outcomes have the names that docs/adapters.md gives them; integers that no number can hold are BigInts.
+ * The intents of one case are carried out by one client, one after another; with `static intents = 'one'` only the first.
  * The client takes its time from `now()`, pauses with `sleep(seconds)`, one at a time, and logs to standard error. If
  * one of its methods throws, the program ends with 1.
  *
@@ -96,12 +97,13 @@ const heard = {
       emit: (/** @type {Message} */ outcome) => say({ type: 'emit', ...outcome }),
     };
     const can = Client.prototype;
-    say({ type: 'ready', protocol: 1, callbacks: 'onCallback' in can, cancel: 'cancel' in can });
+    const intents = Client.intents ?? 'in_turn';
+    say({ type: 'ready', protocol: 1, callbacks: 'onCallback' in can, cancel: 'cancel' in can, intents });
   },
 
-  async run({ id, intent, deadline }) {
+  async run({ id, intent, deadline, again }) {
     current = id;
-    client = new Client(kit);
+    if (!again) client = new Client(kit); // else the same one carries out another intent
     const outcome = await client.run(intent, deadline);
     current = null;
     say({ type: 'outcome', id, ...outcome });

@@ -28,6 +28,9 @@ const CALL_TIMEOUT = 30_000; // real milliseconds
 /** The user does not want it any more. */
 export class Cancelled extends Error {}
 
+/** The next step would come after the deadline. */
+export class TimeIsUp extends Error {}
+
 export default class Client {
   scheme = 'Bearer';
 
@@ -35,6 +38,10 @@ export default class Client {
   constructor(kit) {
     this.kit = kit;
     this.order = '';
+    /** @type {Set<string>} The ids of all tasks that this client made: callbacks about them are ours. */
+    this.orders = new Set();
+    /** Whether a submit may have made the task, though nothing said so. */
+    this.unsure = false;
     this.endsBy = 0;
     this.cancelled = false;
     /** @type {Json | null} The task as a callback told its end. */
@@ -48,12 +55,14 @@ export default class Client {
    * @returns {Promise<Outcome>}
    */
   async run(intent, deadline) {
-    this.order = randomUUID();
+    this.order = text(intent.params.external_task_id) || randomUUID();
+    this.unsure = false;
     this.endsBy = this.kit.now() + deadline;
     this.cancelled = false;
     this.task = null;
     const outcome = await this.carriedOut(intent).catch((error) => {
       if (error instanceof Cancelled) return this.calledOff();
+      if (error instanceof TimeIsUp) return /** @type {Outcome} */ ({ said: 'timeout' });
       throw error;
     });
     this.kit.emit(outcome);
@@ -80,8 +89,9 @@ export default class Client {
     if (!this.#isBelieved(headers, body)) return 401;
     const task = parsed(body);
     if (task === null) return 400;
-    if (task.external_task_id !== this.order) return 404;
-    if (this.isFinal(task)) this.task ??= task; // what comes after the end changes nothing
+    if (!this.orders.has(task.external_task_id)) return 404;
+    const mine = task.external_task_id === this.order;
+    if (mine && this.isFinal(task)) this.task ??= task; // what comes after the end changes nothing
     return 200;
   }
 
@@ -102,14 +112,23 @@ export default class Client {
 
   /** @param {Intent} intent @returns {Promise<Outcome>} */
   async carriedOut(intent) {
-    const submitted = await this.tried(() => this.submit(intent));
+    const submitted = await this.tried(() => this.sent(intent));
     if (submitted === null) return { said: 'gave_up' };
-    if (submitted.status !== 200 && submitted.status !== 409) return this.rejected(submitted); // 409: it is there already
+    const isMade = submitted.status === 200 || (submitted.status === 409 && this.unsure);
+    if (!isMade) return this.rejected(submitted); // a 409 without a lost answer: the id is somebody else's
     const outcome = await this.followed();
     if (!intent.download || outcome.said !== 'completed') return outcome;
     const saved = [];
     for (const url of outcome.urls ?? []) saved.push(await this.#digest(url));
     return { ...outcome, saved: saved.filter((one) => one !== null) };
+  }
+
+  /** Submit, and remember when nobody can say what came of it. @param {Intent} intent */
+  async sent(intent) {
+    this.orders.add(this.order);
+    const answer = await this.submit(intent);
+    if (answer === null || answer.status >= 500 || (answer.status < 300 && answer.json === null)) this.unsure = true;
+    return answer;
   }
 
   /** @param {Intent} intent */
@@ -207,6 +226,7 @@ export default class Client {
 
   /** @param {number} seconds */
   async sleep(seconds) {
+    if (this.kit.now() + seconds >= this.endsBy) throw new TimeIsUp();
     await this.kit.sleep(seconds);
     if (this.cancelled) throw new Cancelled();
   }

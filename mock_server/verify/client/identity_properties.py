@@ -1,0 +1,29 @@
+"""The properties of whose task is whose: several intents, ids of the user's own, stopping, and starting again."""
+
+from __future__ import annotations
+
+from mock_server.conformance.properties import Property
+
+IDENTITY: dict[str, Property] = {
+    one.id: one
+    for one in (
+        Property(
+            "I01",
+            "returns-own-result",
+            "The client returns the result of the task that it made for the intent, never that of another task.",
+            "wire#1: a second task with the same external_task_id is refused with 409; it is not made",
+            "must",
+            "if status == 409: return poll(external_id)  # whoever made it",
+            "if status == 409 and not lost_before: raise Rejected(answer)",
+        ),
+        Property(
+            "I02",
+            "buys-each-intent",
+            "Every intent makes a task of its own, under an id of its own, also when it wants the same as another.",
+            "all#external_task_id: it is unique; wire#1: a task is billed when it is created",
+            "must",
+            "ORDER = uuid4().hex  # once, for all that comes",
+            "order = uuid4().hex  # for each intent",
+        ),
+    )
+}

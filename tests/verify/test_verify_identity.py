@@ -1,0 +1,85 @@
+"""Whose task is whose: ids of the user's own, taken ids, and several intents of one client."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import pytest
+
+from mock_server.conformance.properties import Thresholds
+from mock_server.models import discover
+from mock_server.verify.client.cases import ClientCase
+from mock_server.verify.client.external import External, Terms
+from mock_server.verify.client.identity_cases import AWKWARD_IDS, identity_cases
+from mock_server.verify.client.inprocess import InProcess
+from mock_server.verify.client.reference_clients.asynchronous import Asynchronous
+from mock_server.verify.client.reference_clients.light import Light, LightQueued
+from mock_server.verify.client.reference_clients.queued import Queued
+from mock_server.verify.client.reference_clients.reference import Reference
+from mock_server.verify.client.run import Harness
+from tests.support.client_mutants import client_of
+from tests.support.client_mutants.identity import IDENTITY
+
+CASES = identity_cases(discover())
+#: What these clients do wrong besides, for another reason than the one that they are here for.
+BESIDE = {
+    "no quoting of an id": {"A04"},
+    "only blanks of an id quoted": {"A04"},
+    "looks the id up before it submits": {"W12"},
+}
+
+
+def violated(session, seed=0):
+    """The properties that a client violates in all cases about whose task is whose."""
+    with contextlib.closing(session):
+        harness = Harness(session, Thresholds(), seed)
+        found = {}
+        for case in CASES:
+            for fault in harness.run(case)[1].faults:
+                found.setdefault(fault.property.id, fault.says)
+    return found
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.deep) for seed in (1, 2))])
+@pytest.mark.parametrize("bug", IDENTITY)
+def test_a_client_that_mistakes_a_task_is_caught_for_that_and_nothing_else(bug, seed):
+    found = violated(InProcess(client_of(bug)), seed)
+    assert set(found) - BESIDE.get(bug, set()) == {IDENTITY[bug][0]}, found
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("client", [Light, Reference, Asynchronous, Queued, LightQueued])
+def test_a_good_client_keeps_its_tasks_apart(client, seed):
+    assert violated(InProcess(client), seed) == {}
+
+
+@pytest.mark.parametrize("client", ["Light", "LightQueued", "Asynchronous"])
+def test_a_program_keeps_its_tasks_apart_as_well(client):
+    adapter = "mock_server.verify.client.adapters.stdio"
+    assert violated(External([sys.executable, "-m", adapter, f"kirin_mock.reference_clients:{client}"], Terms())) == {}
+
+
+class OneIntent(Light):
+    """Says that it carries out one intent only, and insists on it."""
+
+    intents = "one"
+    done = False
+
+    def begin(self, intent, deadline):
+        assert not self.done
+        self.done = True
+        super().begin(intent, deadline)
+
+
+def test_a_client_for_one_intent_is_asked_for_one():
+    assert violated(InProcess(OneIntent)) == {}
+    harness = Harness(InProcess(OneIntent), Thresholds())
+    assert "I02" not in harness.verify(60).exercised
+
+
+def test_the_cases_are_kept_and_read_as_they_are():
+    assert [ClientCase.of_json(case.as_json()).as_json() for case in CASES] == [case.as_json() for case in CASES]
+    used = {str(case.intent.params.get("external_task_id")) for case in CASES}
+    assert used >= set(AWKWARD_IDS)
+    assert sum(len(case.parts) > 1 for case in CASES) >= 15
