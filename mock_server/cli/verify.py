@@ -57,7 +57,6 @@ def add_verify(verify: argparse.ArgumentParser) -> None:
 
 def _add_server(server: argparse.ArgumentParser) -> None:
     _add_target(server)
-    server.add_argument("--models", metavar="MODEL", action="append", help="verify this model only (repeatable)")
     server.add_argument(
         "--dry-run", action="store_true", help="print how many calls it would make and what they would cost"
     )
@@ -160,6 +159,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
         "--callback-secret", metavar="SECRET", help="whsec_... secret that the server signs callbacks with"
     )
     parser.add_argument("--seed", metavar="N", type=whole, help="seed of the random bodies; default 0")
+    parser.add_argument("--models", metavar="MODEL", action="append", help="verify this model only (repeatable)")
     parser.add_argument("--depth", metavar="DEPTH", help="default, or deep for five times the bodies")
 
 

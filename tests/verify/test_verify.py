@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -165,6 +167,27 @@ def test_a_finding_is_shown_with_its_spec_reference_and_can_be_had_again(capsys,
         assert again in capsys.readouterr().out
     assert "<failure" in (tmp_path / "r.xml").read_text()
     assert main(["verify", "replay", again]) == 0
+
+
+def test_every_case_of_a_report_is_found_again_by_its_id(cases):
+    by_short = {endpoint.short: endpoint.model for endpoint in ENDPOINTS.values()}
+    for short, model in by_short.items():
+        alone = all_cases({model: ENDPOINTS[model]}, seed=0)
+        wanted = [(case.id, case.cost, case.calls) for case in cases if case.id.startswith(f"{short}/")]
+        assert wanted
+        assert [(case.id, case.cost, case.calls) for case in alone if case.id.startswith(f"{short}/")] == wanted
+
+
+def test_a_finding_of_any_answer_is_replayed_by_the_case_that_made_it(capsys):
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == "has an unknown status")
+    with BrokenServer(mutant) as server:
+        command = ["verify", "server", server.url, "--models", T2V, "--only", "lives as documented", "--seed", "3"]
+        assert main(command) == 1
+        told = capsys.readouterr().out
+        assert told.startswith("found: ")
+        again = re.findall(r"replay +kirin-mock (verify replay .+)", told)
+        assert all("--seed 3" in one and f"--models {T2V}" in one and server.url in one for one in again)
+        assert {main(shlex.split(one)) for one in again} == {1}
 
 
 def test_a_dry_run_says_what_it_would_take(capsys):

@@ -124,15 +124,6 @@ def test_the_key_is_not_sent_to_another_server():
         assert target.call("GET", f"{server.url}/model/v1/nothing").path == "/model/v1/nothing"
 
 
-def test_a_call_is_told_as_it_was_made():
-    with MockServer() as server, Target(server.url) as target:
-        other = target.other_name
-        exchange = target.call("GET", f"{other}/model/v1/nothing", scheme="Key", headers={"X-One": "1"})
-    assert exchange.curl("http://base") == (
-        f"curl -X GET '{other}/model/v1/nothing' -H 'Authorization: Key $KEY' -H 'X-One: 1'"
-    )
-
-
 def test_the_form_is_told_by_the_status_in_a_submit():
     assert form_of({"request_id": "mmsu_1"}) is DOCUMENTED
     assert form_of({"request_id": "1", "status": "QUEUED"}) is OLDER

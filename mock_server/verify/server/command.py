@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from mock_server.contract.endpoint import Endpoint
@@ -16,10 +18,11 @@ from mock_server.core.report_files import write
 from mock_server.models import discover
 from mock_server.verify.common import exit_codes
 from mock_server.verify.common.baseline import Baseline, Known
-from mock_server.verify.common.client_reports import say_of
+from mock_server.verify.common.client_reports import facts_of, say_of
 from mock_server.verify.common.options import Common
 from mock_server.verify.server import report
 from mock_server.verify.server.case import Case, Finding, Result
+from mock_server.verify.server.curl import BodyFiles
 from mock_server.verify.server.judge import ContractJudge
 from mock_server.verify.server.run import DEPTHS, Plan, all_cases, plan, run, uncovered
 from mock_server.verify.server.target import Target, Unreachable
@@ -73,10 +76,11 @@ def verify_server(options: Options) -> int:
         print(f"kirin-mock: {error}", file=sys.stderr)
         return exit_codes.UNREACHABLE
     missing = uncovered(planned.cases, result)
-    for line in report.text(result, missing):
+    telling = _telling(options, result)
+    for line in report.text(result, missing, telling):
         print(line)
     for form, name in options.common.outputs.items():
-        write(name, report.written(form, result, missing), f"--{form}")
+        write(name, report.written(form, result, missing, telling), f"--{form}")
     _conclude(result, baseline, update=options.common.update_baseline)
     if control.signal is not None:
         return exit_codes.SIGNALLED + control.signal
@@ -91,6 +95,21 @@ def _exit_code(result: Result, missing: list[str], options: Options) -> int:
         print(f"covered {covered:.1f} % of the contract; --min-coverage asks for {options.min_coverage:g} %")
         return exit_codes.FOUND
     return exit_codes.CLEAN if result.cases and result.complete else exit_codes.INCOMPLETE
+
+
+def _telling(options: Options, result: Result) -> report.Telling:
+    """How findings are told: with all that their replay needs, and with long bodies in files beside the report."""
+    again = "" if options.url is None else f" {shlex.quote(options.url)}"
+    again += "" if options.seed == 0 else f" --seed {options.seed}"
+    again += "" if options.depth == "default" else f" --depth {options.depth}"
+    again += "".join(f" --models {model}" for model in options.models)
+    beside = next(iter(options.common.outputs.values()), None)
+    folder = Path(".kirin-mock/bodies") if beside is None else Path(f"{beside}.bodies")
+    about = {"server": options.url or "a kirin-mock of its own", "seed": str(options.seed), "depth": options.depth}
+    about["models"] = ", ".join(options.models) or "all"
+    covered = f"{len(result.covered)} facts of the contract"
+    facts = facts_of({**about, "covered": covered, "duration": f"{result.elapsed:.1f} s"})
+    return report.Telling(again, BodyFiles(folder), facts)
 
 
 def known_of(finding: Finding) -> Known:
@@ -119,7 +138,9 @@ def _looked_at(endpoints: dict[str, Endpoint], options: Options) -> dict[str, En
     """The models that are asked for; drawing the bodies of the others would take time."""
     if options.replay is not None:
         short = options.replay.partition("/")[0]
-        return {model: one for model, one in endpoints.items() if one.short == short}
+        named = {model: one for model, one in endpoints.items() if one.short == short}
+        if named:
+            return named
     return {model: one for model, one in endpoints.items() if not options.models or model in options.models}
 
 

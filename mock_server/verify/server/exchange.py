@@ -16,7 +16,7 @@ MOST_DEPTH = 100
 class Exchange:
     """One call and its answer; ``json`` is the answer's body, None where it is not JSON. ``authorization`` and ``sent``
     are the headers of the call, the former without the key. ``host`` is the base URL where it is not the target's.
-    ``broken`` says why there is no whole answer; ``status`` is 0 then.
+    ``broken`` says why there is no whole answer; ``status`` is 0 then. ``case`` is the id of the case that made it.
     """
 
     method: str
@@ -30,17 +30,7 @@ class Exchange:
     sent: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
     broken: str = ""
-
-    def curl(self, base_url: str) -> str:
-        """The call as a curl line that can be pasted, long bodies cut."""
-        given = self.body.decode("utf-8", "replace")
-        shown = given if len(given) <= 2000 else given[:2000] + "..."
-        data = f" -d '{shown}'".replace("\n", "\\n") if given else ""
-        headers = dict(self.sent)
-        if self.authorization is not None:
-            headers = {"Authorization": self.authorization, **headers}
-        told = "".join(f" -H '{name}: {value}'" for name, value in headers.items())
-        return f"curl -X {self.method} '{self.host or base_url}{self.path}'{told}{data}"
+    case: str = ""
 
 
 def read_json(content: bytes) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jsonschema_rs
@@ -15,6 +15,9 @@ from mock_server.verify.server.exchange import Exchange
 
 Json = dict[str, Any]
 _JSON = "application/json"
+#: Alternatives within alternatives that are looked into.
+MOST_ALTERNATIVES = 8
+_CONSTANTS = frozenset({"const", "enum"})
 
 
 class ContractJudge:
@@ -54,6 +57,7 @@ class ContractJudge:
         said = exchange.json if is_json else exchange.content.decode("utf-8", "replace")
         error = next(self._validator(operation, status).iter_errors(said), None)
         if error is not None:
+            error = innermost(error)
             where = "/".join(map(str, error.instance_path)) or "the body"
             self.problems.append(
                 Problem(f"{name} {status}: {where} does not fit the contract: {error.message[:300]}", exchange)
@@ -73,3 +77,22 @@ class ContractJudge:
             content = next(iter(kinds.values()))["schema"]
             self._validators[key] = jsonschema_rs.Draft202012Validator({**content, "components": self._components})
         return self._validators[key]
+
+
+def innermost(error: Any) -> Any:
+    """The mistake itself: of an alternative (``oneOf``, ``anyOf``) that no branch fits, what is wrong by the branch
+    that is meant. That is the one whose constants the value has (its model, its status), and of those the nearest.
+    """
+    for _ in range(MOST_ALTERNATIVES):
+        branches = [branch for branch in getattr(error.kind, "context", ()) if branch]
+        if not branches:
+            break
+        error = max(min(branches, key=_distance), key=lambda one: len(one.instance_path))
+    return error
+
+
+def _distance(branch: Iterable[Any]) -> tuple[int, int]:
+    """How far a value is from a branch: constants that it does not have, and mistakes in all."""
+    mistakes = list(branch)
+    constants = sum(one.kind.name in _CONSTANTS and len(one.instance_path) <= 1 for one in mistakes)
+    return constants, len(mistakes)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
+from mock_server.conformance.scorecard import printable
 from mock_server.core.redaction import safe_text
 from mock_server.verify.server.case import Case, Finding, Result
+from mock_server.verify.server.curl import KeepBody, curl
 from mock_server.verify.server.run import Group, groups
 
 _STYLE = """
@@ -19,6 +23,9 @@ pre{background:#f3f5f9;padding:.7rem;overflow:auto;white-space:pre-wrap}.bad{col
 """
 
 
+#: So many kinds of findings are named in the first lines, and so much of their sentences.
+MOST_NAMED = 20
+LONGEST = 240
 #: Checks that are a must though no document of a model says so: money and privacy.
 MUST = frozenset({"keeps users apart", "charges as shown", "wants a key on the queue", "answers every call"})
 
@@ -29,20 +36,43 @@ def severity_of(case: Case) -> Literal["must", "should"]:
     return "should" if observed and case.property not in MUST else "must"
 
 
-def written(form: str, result: Result, missing: list[str]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How findings are told: ``again`` is what follows an id to replay it, ``keep`` makes files of long bodies,
+    ``facts`` are what the run was: the server, the seed, the date.
+    """
+
+    again: str
+    keep: KeepBody
+    facts: Mapping[str, str]
+
+    def replay(self, finding: Finding) -> str:
+        """The command that shows a finding again."""
+        by = finding.problem.shown_by
+        shown = by.case if by is not None and finding.case.id.startswith("contract/") and by.case else finding.case.id
+        return f"kirin-mock verify replay {shlex.quote(shown)}{self.again}"
+
+    def curl(self, finding: Finding, base_url: str) -> str | None:
+        """The call that shows it, as a curl line."""
+        by = finding.problem.shown_by
+        return None if by is None else curl(by, base_url, self.keep)
+
+
+def written(form: str, result: Result, missing: list[str], telling: Telling) -> bytes:
     """The report in a form: json, junit or html."""
-    if form == "json":
-        return as_json(result, missing).encode()
-    return (as_junit(result) if form == "junit" else as_html(result, missing)).encode()
+    make = {"json": as_json, "junit": as_junit, "html": as_html}[form]
+    return make(result, missing, telling).encode("utf-8", "backslashreplace")
 
 
-def text(result: Result, missing: list[str]) -> Iterator[str]:
-    """The report for a terminal, line by line."""
+def text(result: Result, missing: list[str], telling: Telling) -> Iterator[str]:
+    """The report for a terminal, line by line: what was found, all checks, and what happened."""
+    found = most_serious_first(result.findings)
+    yield from map(printable, overview(found, telling))
     yield from _table(result)
-    for group in groups(result.findings):
+    for group in found:
         yield ""
         for finding in group.shown:
-            yield from _told(finding, result.target)
+            yield from map(printable, _told(finding, result.target, telling))
         if group.alike:
             yield f"    similar: {', '.join(group.alike[:20])}" + (" ..." if len(group.alike) > 20 else "")
     if result.not_exercised:
@@ -52,9 +82,44 @@ def text(result: Result, missing: list[str]) -> Iterator[str]:
             cases = [case.id for case, reason in result.not_exercised if reason == why]
             yield f"not exercised ({len(cases)}): {why}: {', '.join(cases[:5])}" + (" ..." if len(cases) > 5 else "")
     if result.not_tried:
-        yield f"not tried, because the budget is spent: {len(result.not_tried)}"
+        yield f"not tried, because {result.stopped or 'the budget is spent'}: {len(result.not_tried)}"
     yield ""
     yield from _summary(result, missing)
+
+
+def most_serious_first(findings: Iterable[Finding]) -> list[Group]:
+    """The kinds of findings: those that are not accepted first, and of them the musts, and those with most cases."""
+
+    def rank(group: Group) -> tuple[bool, bool, int]:
+        first = group.shown[0]
+        return first.accepted is not None, severity_of(first.case) != "must", -len(group.shown) - len(group.alike)
+
+    return sorted(groups(findings), key=rank)
+
+
+def overview(found: Sequence[Group], telling: Telling) -> Iterator[str]:
+    """What was found, the most serious first: a sentence, where that is specified, and how to see it again."""
+    if not found:
+        return
+    musts = sum(severity_of(group.shown[0].case) == "must" for group in found)
+    yield f"found: {len(found)} kinds of findings ({musts} must, {len(found) - musts} should); docs/verify.md explains"
+    for group in found[:MOST_NAMED]:
+        first = group.shown[0]
+        case = first.case
+        yield f"{'accepted' if first.accepted else severity_of(case):10}{case.model}: {case.property}"
+        yield f"{'':10}{_sentence(first)}"
+        if first.accepted:
+            yield f"{'':10}reason  {first.accepted}"
+        yield f"{'':10}spec    {case.spec_reference}"
+        yield f"{'':10}replay  {telling.replay(first)}"
+    if len(found) > MOST_NAMED:
+        yield f"{'':10}and {len(found) - MOST_NAMED} kinds more, below"
+    yield ""
+
+
+def _sentence(finding: Finding) -> str:
+    said = " ".join(safe_text(finding.problem.says).split())
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
 def _table(result: Result) -> Iterator[str]:
@@ -70,18 +135,17 @@ def _table(result: Result) -> Iterator[str]:
         )
 
 
-def _told(finding: Finding, base_url: str) -> Iterator[str]:
+def _told(finding: Finding, base_url: str, telling: Telling) -> Iterator[str]:
     case, problem = finding.case, finding.problem
-    yield f"FAIL {case.model}: {case.property}"
-    yield f"    {safe_text(problem.says)}"
+    yield f"FAIL {case.model}: {case.property} ({severity_of(case)})"
+    yield from (f"    {line}" for line in safe_text(problem.says).splitlines())
+    if finding.accepted:
+        yield f"    accepted  {finding.accepted}"
     yield f"    spec      {case.spec_reference}"
-    if problem.shown_by is not None:
-        yield f"    try       {_short(problem.shown_by.curl(base_url))}"
-    yield f"    replay    kirin-mock verify replay '{case.id}' {base_url}"
-
-
-def _short(curl: str) -> str:
-    return curl if len(curl) <= 600 else f"{curl[:600]}..."
+    call = telling.curl(finding, base_url)
+    if call is not None:
+        yield f"    try       {call}"
+    yield f"    replay    {telling.replay(finding)}"
 
 
 def _summary(result: Result, missing: list[str]) -> Iterator[str]:
@@ -92,14 +156,17 @@ def _summary(result: Result, missing: list[str]) -> Iterator[str]:
     if missing:
         yield f"not exercised: {', '.join(missing[:12])}" + (" ..." if len(missing) > 12 else "")
     if result.findings:
-        yield f"{len(result.findings)} findings, {sum(1 for _ in groups(result.findings))} kinds of them"
+        accepted = sum(finding.accepted is not None for finding in result.findings)
+        kinds = f"{len(result.findings)} findings, {sum(1 for _ in groups(result.findings))} kinds of them"
+        yield f"{kinds}; {accepted} findings accepted by the baseline" if accepted else kinds
     else:
         yield "clean" if result.clean else "nothing was exercised"
 
 
-def as_json(result: Result, missing: list[str]) -> str:
+def as_json(result: Result, missing: list[str], telling: Telling) -> str:
     """Everything, for programs."""
     value: dict[str, Any] = {
+        "about": dict(telling.facts),
         "target": result.target,
         "seed": result.seed,
         "clean": result.clean,
@@ -108,7 +175,7 @@ def as_json(result: Result, missing: list[str]) -> str:
         "exercised": [
             {"model": model, "property": name, "cases": count} for (model, name), count in result.exercised.items()
         ],
-        "findings": [_finding(finding, result.target) for finding in result.findings],
+        "findings": [_finding(finding, result.target, telling) for finding in result.findings],
         "not_exercised": [{"id": case.id, "why": why} for case, why in result.not_exercised],
         "not_tried": [case.id for case in result.not_tried],
         "covered": result.covered,
@@ -117,7 +184,7 @@ def as_json(result: Result, missing: list[str]) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _finding(finding: Finding, base_url: str) -> dict[str, Any]:
+def _finding(finding: Finding, base_url: str, telling: Telling) -> dict[str, Any]:
     case, problem = finding.case, finding.problem
     return {
         "id": case.id,
@@ -125,24 +192,31 @@ def _finding(finding: Finding, base_url: str) -> dict[str, Any]:
         "property": case.property,
         "says": safe_text(problem.says),
         "spec_reference": case.spec_reference,
-        "curl": problem.shown_by.curl(base_url) if problem.shown_by is not None else None,
+        "severity": severity_of(case),
+        "accepted": finding.accepted,
+        "curl": telling.curl(finding, base_url),
+        "replay": telling.replay(finding),
     }
 
 
-def as_junit(result: Result) -> str:
+def as_junit(result: Result, missing: list[str], telling: Telling) -> str:
     """One test case for each model and property."""
     suite = ET.Element("testsuite", name="kirin-mock verify server", time=f"{result.elapsed:.3f}")
+    properties = ET.SubElement(suite, "properties")
+    for fact, said in {**telling.facts, "not covered": ", ".join(missing)}.items():
+        ET.SubElement(properties, "property", name=fact, value=_xml(said))
     for (model, name), count in sorted(result.exercised.items()):
         case = ET.SubElement(suite, "testcase", classname=model, name=f"{name} ({count} cases)")
         for finding in result.findings:
-            if (finding.case.model, finding.case.property) == (model, name):
+            if (finding.case.model, finding.case.property) == (model, name) and finding.accepted is None:
                 failure = ET.SubElement(case, "failure", message=_xml(finding.problem.says[:300]))
-                failure.text = _xml("\n".join(_told(finding, result.target)))
+                failure.text = _xml("\n".join(_told(finding, result.target, telling)))
     for untried, why in result.not_exercised:
         skipped = ET.SubElement(suite, "testcase", classname=untried.model, name=_xml(untried.id))
         ET.SubElement(skipped, "skipped", message=_xml(why))
-    suite.set("tests", str(len(suite)))
-    suite.set("failures", str(len(result.findings)))
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    suite.set("failures", str(sum(finding.accepted is None for finding in result.findings)))
+    suite.set("skipped", str(len(result.not_exercised)))
     return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -150,7 +224,7 @@ def _xml(said: str) -> str:
     return "".join(character if character.isprintable() or character == "\n" else "?" for character in said)
 
 
-def as_html(result: Result, missing: list[str]) -> str:
+def as_html(result: Result, missing: list[str], telling: Telling) -> str:
     """One page that needs nothing else."""
     verdict = '<p class="good">Clean.</p>' if result.clean else f'<p class="bad">{len(result.findings)} findings.</p>'
     rows = "".join(
@@ -158,19 +232,20 @@ def as_html(result: Result, missing: list[str]) -> str:
         for (model, name), count in sorted(result.exercised.items())
     )
     facts = "".join(f"<tr><td>{escape(fact)}<td>{count}" for fact, count in sorted(result.covered.items()))
+    facts_of_run = "".join(f"<tr><th>{escape(name)}<td>{escape(said)}" for name, said in telling.facts.items())
     left = "".join(f"<li>{escape(fact)}" for fact in missing)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>verify {escape(result.target)}</title>'
-        f"<style>{_STYLE}</style><h1>{escape(result.target)}</h1>{verdict}"
+        f"<style>{_STYLE}</style><h1>{escape(result.target)}</h1><table>{facts_of_run}</table>{verdict}"
         f"<p>{escape(next(iter(_summary(result, missing))))}</p>"
-        + "".join(_group_html(group, result.target) for group in groups(result.findings))
+        + "".join(_group_html(group, result.target, telling) for group in most_serious_first(result.findings))
         + f"<h2>Exercised</h2><table><tr><th>model<th>property<th>cases{rows}</table>"
         f"<h2>Coverage</h2><p>{len(result.covered)} facts.</p><table><tr><th>fact<th>times{facts}</table>"
         f"<h2>Not exercised</h2><ul>{left}</ul></html>"
     )
 
 
-def _group_html(group: Group, base_url: str) -> str:
-    told = "\n\n".join("\n".join(_told(finding, base_url)) for finding in group.shown)
+def _group_html(group: Group, base_url: str, telling: Telling) -> str:
+    told = "\n\n".join("\n".join(_told(finding, base_url, telling)) for finding in group.shown)
     alike = f"<p>Similar: {escape(', '.join(group.alike))}</p>" if group.alike else ""
     return f"<pre>{escape(told)}</pre>{alike}"

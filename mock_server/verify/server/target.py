@@ -13,7 +13,7 @@ import string
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any
@@ -60,6 +60,7 @@ class Here(threading.local):
     """What one thread is about: the case it tries, the names that the case used, and its last exchange."""
 
     case: str = ""
+    case_id: str = ""
     names: int = 0
     last: Exchange | None = None
 
@@ -142,6 +143,7 @@ class Target(Waiting):
 
     def begin(self, case: str, attempt: int = 0) -> None:
         """This thread tries a case from now on; another attempt uses other names."""
+        self._here.case_id = case
         self._here.case = hashlib.blake2b(case.encode(), digest_size=4).hexdigest()
         self._here.names, self._here.last = 1000 * attempt, None
 
@@ -187,7 +189,7 @@ class Target(Waiting):
         if content is not None and content_type is not None:
             sent.setdefault("Content-Type", content_type)
         secret = {} if key is None else {"Authorization": f"{scheme} {key or self.key}"}
-        shown = sent.get("Authorization") if key is None else f"{scheme} $KEY"
+        shown = sent.get("Authorization") if key is None else f"{scheme} {self._shown(key)}"
         self._count()
         try:
             answer = self._transport.send(method, (host or self.base_url) + path, {**secret, **sent}, content)
@@ -202,6 +204,11 @@ class Target(Waiting):
             )
         )  # fmt: skip
 
+    def _shown(self, key: str) -> str:
+        """How a key is shown: those that are secret by a name."""
+        names = {"": "$KEY", self.key: "$KEY", self.other_key: "$OTHER_KEY"}
+        return names.get(key, key)
+
     def _count(self) -> None:
         """Count a call, and keep the distance to the one before. Raises BudgetSpent."""
         with self._lock:
@@ -215,6 +222,7 @@ class Target(Waiting):
 
     def _keep(self, exchange: Exchange) -> Exchange:
         """Judge and remember an exchange."""
+        exchange = replace(exchange, case=self._here.case_id)
         self._here.last = exchange
         with self._lock:
             self._dropped_in_a_row = 0
@@ -224,6 +232,7 @@ class Target(Waiting):
 
     def _drop(self, exchange: Exchange) -> Exception:
         """Remember a call without an answer. Dropped, or Unreachable when there were too many one after another."""
+        exchange = replace(exchange, case=self._here.case_id)
         self._here.last = exchange
         with self._lock:
             self.dropped += 1
