@@ -17,8 +17,10 @@ from mock_server.verify.server.checks import (
     bounds,
     callbacks,
     discovery,
+    external_ids,
     gateway,
     images,
+    keys,
     life,
     malformed,
     names,
@@ -36,8 +38,8 @@ from mock_server.verify.server.target import Target
 from mock_server.verify.server.trying import Trying
 
 CHECKS = (
-    gateway, malformed, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors, refusals,
-    names, account, discovery, callbacks, stock,
+    gateway, keys, malformed, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors,
+    refusals, names, external_ids, account, discovery, callbacks, stock,
 )  # fmt: skip
 DEPTHS = {"default": 1, "deep": 5}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.mutants import (
+    asking,
     generation,
     names,
     queue_ends,
@@ -15,6 +16,16 @@ from tests.support.mutants import (
 
 MUTANTS = [
     mutant
-    for topic in (generation, queue_submits, queue_states, queue_results, queue_ends, queue_errors, names, values)
+    for topic in (
+        generation,
+        queue_submits,
+        queue_states,
+        queue_results,
+        queue_ends,
+        queue_errors,
+        names,
+        values,
+        asking,
+    )
     for mutant in topic.MUTANTS
 ]
