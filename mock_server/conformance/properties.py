@@ -153,7 +153,7 @@ PROPERTIES: dict[str, Property] = {
         Property(
             "W15",
             "rejects-malformed-callback",
-            "The client does not acknowledge a callback that is not JSON with a 2xx.",
+            "The client does not acknowledge a callback that is not a JSON object with a 2xx.",
             "Standard Webhooks: a 2xx means that the callback was processed",
             "must",
             "def hook(request): return 200",

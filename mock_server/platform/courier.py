@@ -119,7 +119,8 @@ class Courier:
             outcome = await self._post(task.callback_url or "", headers, body, now)
         finally:
             self.under_way.pop(delivery.id, None)
-        return replace(outcome, attempt=replace(outcome.attempt, fault=named))
+        told = ", ".join(filter(None, (named, outcome.attempt.fault)))
+        return replace(outcome, attempt=replace(outcome.attempt, fault=told))
 
     async def _carry(self, url: str, delivery: Delivery, body: bytes, now: float) -> Outcome:
         return await self._post(url, self.headers(delivery.id, now, body), body, now)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mock_server.verify.client.case_parts import Expected, Further
 from mock_server.verify.client.kit import Intent
+from mock_server.verify.repertoire.forged import FORGED
+from mock_server.verify.repertoire.genuine import GENUINE
+from mock_server.verify.repertoire.nonsense import NONSENSE
 
 DEADLINE = 900.0
 #: Of longer texts only so much is shown.
 LONG = 120
-_FORGERIES = {"guessed": "its signature a guess", "bare": "not signed", "odd": "its headers no headers of a callback"}
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCase:
     """One run: the intent, what is to come of it, with which code, and the scenario that makes it so. The scenario says
     how the task goes over both protocols; a client speaks one of them. ``cancelled_elsewhere_after`` is when somebody
-    else cancels the task, in seconds. ``further`` intents come after the first one, of the same client.
+    else cancels the task, in seconds. ``forgeries`` are posted ``forge_after`` so many seconds; genuine callbacks come
+    in a ``form``; an ``afterthought`` contradicts the end. Their names are those of ``forging``. ``further`` intents
+    come after the first one, of the same client.
     """
 
     intent: Intent
@@ -29,9 +33,11 @@ class ClientCase:
     deadline: float = DEADLINE
     cancel_after: float | None = None
     forge_after: float | None = None
-    forgery: str = "guessed"
+    forgeries: Sequence[str] = ("guessed",)
     rotating: bool = False
     cancelled_elsewhere_after: float | None = None
+    form: str | None = None
+    afterthought: str | None = None
     further: Sequence[Further] = ()
 
     @property
@@ -60,6 +66,9 @@ class ClientCase:
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ClientCase:
         """The case that a plain value is. Raises TypeError or KeyError for what is none."""
+        value = dict(value)
+        if "forgery" in value:  # as earlier versions kept it
+            value["forgeries"] = (value.pop("forgery"),)
         further = tuple(Further.of_json(one) for one in value.get("further", ()))
         return cls(**{**value, "intent": Intent(**value["intent"]), "further": further})
 
@@ -74,12 +83,7 @@ class ClientCase:
         if task:
             lines.append(f"task      {', '.join(f'{name}={value}' for name, value in task.items())}")
         lines += [f"fault     {', '.join(f'{k}={v}' for k, v in fault.items())}" for fault in self.scenario["faults"]]
-        if self.rotating:
-            lines.append("secrets   two sign, the next one and the client's own")
-        if self.forge_after is not None:
-            lines.append(
-                f"forgery   somebody posts a forged success after {self.forge_after:g} s, {_FORGERIES[self.forgery]}"
-            )
+        lines += self._callbacks()
         if self.cancelled_elsewhere_after is not None:
             lines.append(f"elsewhere somebody else cancels the task after {self.cancelled_elsewhere_after:g} s")
         if self.cancel_after is not None:
@@ -88,6 +92,23 @@ class ClientCase:
         if self.expected == "taken":
             lines.append("taken     somebody else's task has this external_task_id")
         return [*lines, f"expected  {self.expected}{f' with {self.code}' if self.code is not None else ''}"]
+
+    def _callbacks(self) -> Iterator[str]:
+        """How callbacks go, line by line."""
+        if self.rotating:
+            yield "secrets   two sign, the next one and the client's own"
+        if self.forge_after is not None:
+            for name in self.forgeries:
+                yield f"forgery   somebody posts a callback after {self.forge_after:g} s: {says_of(name)}"
+        if self.form is not None:
+            yield f"form      {GENUINE[self.form].says}"
+        if self.afterthought is not None:
+            yield f"after     once the end was taken, a signed callback says: {self.afterthought}"
+
+
+def says_of(name: str) -> str:
+    """What a callback that is not to be believed is like."""
+    return f"a forged success, {FORGED[name].says}" if name in FORGED else f"rightly signed, {NONSENSE[name].says}"
 
 
 def _short(value: Any) -> Any:

@@ -31,7 +31,7 @@ def cases(draw: Draw, endpoints: Mapping[str, Endpoint]) -> ClientCase:
         return ClientCase(Intent(model, wrong.params), "rejected", wrong.code, _scenario({}, faults))
     outage = draw(lives.OUTAGES) if end == "never" else None
     faults += _on_polls(draw) if outage is None else [{**outage, "on": "poll"}]
-    wanted, forge_after, forgery, rotating = draw(lives.CALLBACKS) or (None, None, "guessed", False)
+    wanted, forge_after, rotating = draw(lives.CALLBACKS) or (None, None, False)
     kinds = {fault["fault"]: fault for fault in [draw(lives.CALLBACK_FAULTS) for _ in range(wanted or 0)]}
     if "reorder" in kinds:
         kinds.pop("early", None)  # together they would tell of an end that has not come
@@ -50,9 +50,11 @@ def cases(draw: Draw, endpoints: Mapping[str, Endpoint]) -> ClientCase:
         draw(lives.DEADLINES) if expected == "never" else DEADLINE,
         draw(lives.CANCELS),
         forge_after,
-        forgery,
+        [draw(lives.FORGERIES) for _ in range(lives.FORGED_AT_ONCE)] if forge_after is not None else (),
         rotating,
         draw(lives.ELSEWHERE) if expected == "cancelled" else None,
+        draw(lives.FORMS) if wanted == 0 and not rotating else None,
+        draw(lives.AFTERTHOUGHTS) if wanted == 0 and expected in {"completed", "failed"} else None,
     )
 
 

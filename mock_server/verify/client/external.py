@@ -19,11 +19,12 @@ from mock_server.core.clock import Pace, stopwatch
 from mock_server.core.resources import resource
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.counted import Counted
+from mock_server.verify.client.forging import SECRET
 from mock_server.verify.client.http_bridge import HttpBridge
 from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.platform import CALLBACK_URL, KEY, SECRET, Run
+from mock_server.verify.client.platform import CALLBACK_URL, KEY, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.subprocess_pipes import LEFT, SubprocessIO
 from mock_server.verify.client.tracebacks import bounded
@@ -274,7 +275,7 @@ class _ProgramRun:
     def _plan(self, case: ClientCase) -> None:
         platform = self._platform
         if case.forge_after is not None:
-            platform.plan(case.forge_after, partial(platform.forge, case.forgery))
+            platform.plan(case.forge_after, partial(platform.forge, case.forgeries))
         if case.cancelled_elsewhere_after is not None:
             platform.plan(case.cancelled_elsewhere_after, platform.cancel_elsewhere)
         if case.cancel_after is not None and self._session.can("cancel", unless_told=False):

@@ -15,11 +15,12 @@ from typing import Any
 from mock_server.core.clock import stopwatch
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.counted import Counted
+from mock_server.verify.client.forging import SECRET
 from mock_server.verify.client.http_bridge import HttpBridge
 from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Adapter, AdapterError, Kit, MakeAdapter, Outcome, checked
-from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, SECRET, Run
+from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.tracebacks import brief, trace_of
 from mock_server.verify.client.worker_thread import WorkerThread
@@ -163,7 +164,7 @@ class _Running:
     def _plan(self, adapter: Adapter, case: ClientCase) -> None:
         platform = self._platform
         if case.forge_after is not None:
-            platform.plan(case.forge_after, partial(platform.forge, case.forgery))
+            platform.plan(case.forge_after, partial(platform.forge, case.forgeries))
         if case.cancelled_elsewhere_after is not None:
             platform.plan(case.cancelled_elsewhere_after, platform.cancel_elsewhere)
         cancel: Callable[[], Any] | None = getattr(adapter, "cancel", None)

@@ -8,11 +8,12 @@ from typing import Any
 
 from mock_server.conformance.properties import Fault, Thresholds, Verdict
 from mock_server.conformance.traffic import QUESTIONS, Seen, Traffic, task_id_of
+from mock_server.verify.client.callback_judge import believed, contradicted, judge_callbacks
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.comparing import changes
 from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.platform import CALLBACK_URL, FORGED, FORGED_URL, KEY
+from mock_server.verify.client.platform import CALLBACK_URL, KEY
 from mock_server.verify.client.properties import EVERY
 
 #: A client that gives up in the last seconds before the deadline has waited long enough.
@@ -97,7 +98,10 @@ class _Judging:
         self._emitted()
         if played.cancelled_at is not None:
             self._cancelled(played.cancelled_at)
-        if played.outcome is not None:
+        outcomes = [*played.emitted, *([played.outcome] if played.outcome is not None else [])]
+        taken_in = believed(outcomes)
+        judge_callbacks(ran.traffic.callbacks, self.check, taken_in=taken_in)
+        if played.outcome is not None and not taken_in:
             self._said(played.outcome)
 
     def _survived(self) -> None:
@@ -163,6 +167,10 @@ class _Judging:
         case = self.ran.case
         if outcome.said == "cancelled" and self.ran.played.cancelled_at is not None:
             return
+        changed = contradicted(self.ran.traffic.callbacks, outcome, self.ran.ended_at)
+        if changed is not None:
+            self.check("A18", holds=False, says=changed)
+            return
         self._claimed(outcome, case.expected)
         self._not_ready(outcome)
         if case.expected == "rejected":
@@ -180,9 +188,6 @@ class _Judging:
         if failed or expected in {"completed", "never"}:
             right = not failed or expected in {"failed", "cancelled", "empty"}
             self.check("A12", right, f"it says failed, and the task {_became(expected)}")
-        if any(told.delivery == FORGED and told.status is not None for told in self.ran.traffic.callbacks):
-            forged = FORGED_URL in outcome.urls
-            self.check("A15", not forged, "it hands over the URL of a callback that was forged")
         if done:
             told = any(call.succeeded for call in self.ran.traffic.calls)
             seen = told or (expected in {"completed", "empty"} and bool(self.ran.heard))

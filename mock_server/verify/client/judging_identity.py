@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.conformance.properties import Fault, Thresholds, Verdict
-from mock_server.conformance.traffic import QUESTIONS, Seen, Traffic, task_id_of
+from mock_server.conformance.traffic import QUESTIONS, CallbackSeen, Seen, Traffic, task_id_of
+from mock_server.verify.client.forging import FORGED_ID
 from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.judge import RunResult, judge
 from mock_server.verify.client.kit import Outcome
-from mock_server.verify.client.platform import FORGED
 from mock_server.verify.client.properties import EVERY
 
 #: A submit whose id is somebody else's may be sent again so often.
@@ -59,7 +59,7 @@ def _part(ran: RunResult, place: int, one: IntentRun) -> RunResult:
     last = place == len(ran.played.parts) - 1
     calls = ran.traffic.calls[one.first_call : None if last else one.last_call]
     made = {call.made for call in calls if call.kind == "submit" and call.made is not None}
-    callbacks = [told for told in ran.traffic.callbacks if told.task in made or (told.delivery == FORGED and not place)]
+    callbacks = [told for told in ran.traffic.callbacks if told.task in made or (_is_forged(told) and not place)]
     played = ran.played if last else replace(ran.played, crash=None, leak=None, blamed={}, callback_crash=None)
     emitted = ran.played.emitted[one.first_emitted : None if last else one.last_emitted]
     return replace(
@@ -74,6 +74,10 @@ def _part(ran: RunResult, place: int, one: IntentRun) -> RunResult:
         heard=ran.heard & made,
         other_key=ran.other_key and last,
     )
+
+
+def _is_forged(told: CallbackSeen) -> bool:
+    return told.delivery.startswith(FORGED_ID)
 
 
 @dataclass(frozen=True, slots=True)

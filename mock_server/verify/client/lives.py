@@ -7,7 +7,9 @@ Each table has a name of its own; its first choice is the simplest. The covering
 from __future__ import annotations
 
 from mock_server.core.queue_words import ERROR_TYPES
+from mock_server.verify.client import forging
 from mock_server.verify.client.tables import table
+from mock_server.verify.repertoire.genuine import GENUINE
 
 #: For tasks that never end.
 SHORT_DEADLINES = (60.0, 150.0, 400.0)
@@ -66,23 +68,34 @@ UP_TO_TWO = table("up to two", 0, 0, 1, 2, on="nothing")
 UP_TO_THREE = table("up to three", 0, 1, 2, 3, on="nothing")
 AFTER = table("calls before a fault", 0, 1, 2, 3, on="nothing")
 DOWNLOAD = table("download", False, True)
-#: How the callbacks go: none wanted; or how many faults, when and how one is forged, and whether two secrets sign.
+#: How the callbacks go: none wanted; or how many faults, when others are sent, and whether two secrets sign.
 CALLBACKS = table(
     "callbacks",
     None,
     None,
     None,
-    (0, None, "guessed", False),
-    (1, None, "guessed", False),
-    (2, None, "guessed", False),
-    (2, None, "guessed", False),
-    (0, 4.0, "guessed", False),
-    (1, 60.0, "guessed", False),
-    (0, 20.0, "bare", False),
-    (0, 20.0, "odd", False),
-    (0, None, "guessed", True),
+    (0, None, False),
+    (0, None, False),
+    (1, None, False),
+    (2, None, False),
+    (2, None, False),
+    (0, 4.0, False),
+    (0, 2.0, False),
+    (1, 60.0, False),
+    (0, 20.0, False),
+    (0, None, True),
     on="callbacks",
 )
+#: Callbacks that nobody should believe, so many in one case.
+FORGERIES = table("callback that is not to be believed", *forging.UNASKED, on="callbacks")
+FORGED_AT_ONCE = 6
+#: How genuine callbacks are written and signed.
+_LATE_OR_EARLY = ("almost too old", "almost too new")
+FORMS = table(
+    "form of callbacks", None, *(name for name in GENUINE if name != "as usual"), *_LATE_OR_EARLY, on="callbacks"
+)
+#: What contradicts the end of a task.
+AFTERTHOUGHTS = table("after the end", None, None, *forging.AFTERTHOUGHTS, on="callbacks")
 CANCELS = table("cancel", None, None, None, None, None, None, 1.0, 6.0, 30.0, 90.0, on="cancel")
 QUEUED = table("seconds queued", 0, 1, 3, 8, 20)
 RUNNING = table("seconds running", 1, 2, 4, 9, 17, 31, 60, 120, 240)

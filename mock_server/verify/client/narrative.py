@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from mock_server.conformance.traffic import CallbackSeen, Seen
 from mock_server.core.redaction import safe_text
 from mock_server.verify.client.judge import RunResult
-from mock_server.verify.client.platform import FORGED
 
 MOST_LINES = 40
 _VERBS = {
@@ -102,8 +101,6 @@ def _got(call: Seen) -> str:
 
 
 def _spoiled(told: CallbackSeen) -> str:
-    if told.delivery == FORGED:
-        return " (forged)"
     return f" ({', '.join(told.faults)})" if told.faults else ""
 
 

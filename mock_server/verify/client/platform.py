@@ -5,10 +5,8 @@ No call of it ever waits, so its coroutines are run to their end by hand: no eve
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote
@@ -17,18 +15,19 @@ import httpx
 import orjson
 
 from mock_server.conformance.sources import of_journal
-from mock_server.conformance.traffic import CallbackSeen, Traffic
+from mock_server.conformance.traffic import Traffic
 from mock_server.core.clock import MANUAL
 from mock_server.core.images import MIB
 from mock_server.core.moments import moment
 from mock_server.lifecycle.timeline import FINAL
-from mock_server.platform.courier import Courier, Outcome, after_attempt
+from mock_server.platform.courier import after_attempt
 from mock_server.platform.journal import Exchange, Journal
-from mock_server.platform.task import Attempt, Delivery, DeliveryState, Task
+from mock_server.platform.task import Delivery, DeliveryState, Task
 from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.model import Scenario
 from mock_server.settings import of_keywords
 from mock_server.verify.client.call_time import CallTime
+from mock_server.verify.client.forging import SECRET, SLOW, Forger, InProcessCourier, OnCallback
 from mock_server.verify.client.kit import USUAL_TIMEOUT, CallTimeout, Intent, Reply
 from mock_server.verify.client.stand_ins import Quiet, SmallMedia, finished
 from mock_server.web.app import create_app
@@ -52,26 +51,11 @@ LATER = 20.0
 TAKEN_PROMPT = "What somebody else wants"
 #: What a receiver should not believe.
 BAD_NEWS = frozenset({"garbage", "foreign_id", "bad_signature", "stale_signature", "drop"})
-SECRET = "whsec_a2lyaW4tbW9jayB2ZXJpZmllcyBjbGllbnRz"  # noqa: S105 - everybody may know it
-#: The one that comes after it, during a rotation.
-NEXT_SECRET = "whsec_dGhlIG9uZSB0aGF0IGNvbWVzIGFmdGVyIGl0"  # noqa: S105 - as above
-OnCallback = Callable[[Mapping[str, str], bytes], int]
 
 
 def key_of(authorization: bytes) -> bytes:
     """The key in a header that says ``Bearer KEY`` or ``Key KEY``."""
     return authorization.strip().partition(b" ")[2].strip()
-
-
-class InProcessCourier(Courier):
-    """Hands callbacks to the client under test."""
-
-    receive: OnCallback | None = None
-
-    async def _post(self, url: str, headers: dict[str, str], body: bytes, now: float) -> Outcome:
-        if self.receive is None:
-            return Outcome(Attempt(now, None, "nobody listens", 0.0, headers))
-        return Outcome(Attempt(now, self.receive(headers, body), None, 0.0, headers))
 
 
 class FaultInjector:
@@ -131,8 +115,9 @@ class Run:
         self.tenant.journal = Journal(MOST_KEPT_CALLS, MOST_KEPT, MOST_BODY)
         self.began_at = self.tenant.clock.now()
         self.ended_at: float | None = None
-        #: Callbacks that did not come from the platform.
-        self.forged: list[CallbackSeen] = []
+        #: Sends callbacks that do not come from the platform.
+        self.forger = Forger(self._courier, self._shown, self.now)
+        self._courier.form, self._courier.now = None, self.now
         #: The calls of which only a part of the answer came, as the journal counts them.
         self._broken_off: set[int] = set()
         #: Whether a call carried another key than the one that was given.
@@ -168,6 +153,10 @@ class Run:
         """Let callbacks go there."""
         self._courier.receive = receive
 
+    def send_as(self, form: str | None, afterthought: str | None) -> None:
+        """Send genuine callbacks in this form, and contradict the end of the task with that, if with anything."""
+        self._courier.form, self.forger.afterthought = form, afterthought
+
     def only_while_asleep(self) -> None:
         """Deliver nothing while a call of the client is under way: it would have nobody free to take it."""
         self._only_while_asleep = True
@@ -178,24 +167,17 @@ class Run:
         self._planned.append((moment(self.now() + after), control_action))
         self._planned.sort(key=lambda planned: planned[0])
 
-    def forge(self, how: str) -> None:
-        """Post what somebody would who wants to be taken for the platform, and does not know the secret: with a
-        ``guessed`` signature, a ``bare`` body without any, or ``odd`` headers.
+    def forge(self, names: Sequence[str]) -> None:
+        """Post what somebody would who wants to be taken for the platform; a little later where nothing was submitted
+        yet.
         """
+        if not self.forger.forge(names) and self.ended_at is None:
+            self.plan(LATER, lambda: self.forge(names))
+
+    def _shown(self) -> tuple[str, dict[str, Any]] | None:
+        """The first task, as a poll shows it now."""
         task = next(iter(self.tasks()), None)
-        if task is None or self._courier.receive is None:
-            return
-        told = {**self._service.answer(task, self.now(), task.base_url), **_FORGED}
-        told.pop("error", None)
-        body = orjson.dumps(told)
-        headers = self._courier.headers(FORGED, self.now(), body)
-        headers["webhook-signature"] = FORGED_SIGNATURE
-        if how == "bare":
-            headers = {"content-type": "application/json"}
-        elif how == "odd":
-            headers |= {"webhook-timestamp": "now", "webhook-signature": "v1,\u00e9"}
-        status = self._courier.receive(headers, body)
-        self.forged.append(CallbackSeen(self.now(), task.id, FORGED, ("bad_signature",), status, signed=True))
+        return (task.id, self._service.answer(task, self.now(), task.base_url)) if task is not None else None
 
     def cancel_elsewhere(self) -> None:
         """Cancel what runs, as somebody else would who has the same key; a little later where nothing was submitted."""
@@ -256,6 +238,7 @@ class Run:
             owed = replace(delivery, state=DeliveryState.OWED, body=body)
             with self._lock:
                 finished(self.tenant.store.settle(after_attempt(owed, outcome), self.now()))
+            self.forger.after(delivery, outcome.attempt)
 
     def _claimed(self) -> tuple[Task, Delivery] | None:
         """The next callback that is due now, and its task."""
@@ -327,7 +310,8 @@ class Run:
             for delivery in deliveries
             if delivery.status in FINAL
             for attempt in delivery.attempts
-            if attempt.status is not None and not BAD_NEWS & set((attempt.fault or "").split(", "))
+            if (attempt.status is not None or SLOW in (attempt.fault or ""))
+            and not BAD_NEWS & set((attempt.fault or "").split(", "))
         )
 
     def traffic(self) -> Traffic:
@@ -335,7 +319,7 @@ class Run:
         deliveries = [one for task in self.tasks() for one in finished(self.tenant.store.deliveries(task.id))]
         calls = sorted(self._journal(), key=lambda call: call.order)[self._other_calls :]
         seen = of_journal((self._numbered(place, call) for place, call in enumerate(calls, 1)), deliveries)
-        return Traffic.of(seen.calls, [*seen.callbacks, *self.forged])
+        return Traffic.of(seen.calls, [*seen.callbacks, *self.forger.sent])
 
     def _journal(self) -> list[Exchange]:
         return [*self.tenant.journal, *self._service.unauthenticated]
@@ -345,14 +329,3 @@ class Run:
         if call.order in self._broken_off:
             return call._replace(number=place, answer=b"", answer_size=0)
         return call._replace(number=place)
-
-
-FORGED = "msg_forged"
-FORGED_URL = "https://forged.example.com/video.mp4"
-FORGED_SIGNATURE = "v1," + base64.b64encode(hashlib.sha256(b"a guess").digest()).decode()
-_FORGED = {
-    "status": "completed",
-    "progress": 1,
-    "output": [{"content": [{"type": "video", "url": FORGED_URL}]}],
-    "usage": {"cost": "0", "discount": 1},
-}

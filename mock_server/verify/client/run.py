@@ -21,11 +21,12 @@ from mock_server.scenarios.reading import read_value
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.coverage import Coverage
 from mock_server.verify.client.covering import Drawn, covering, random_cases
+from mock_server.verify.client.forging import NEXT_SECRET, SECRET
 from mock_server.verify.client.identity_cases import identity_cases
 from mock_server.verify.client.judge import ClientRun, RunResult
 from mock_server.verify.client.judging_identity import judge_all
-from mock_server.verify.client.one_cause import keep_causes
-from mock_server.verify.client.platform import KEY, NEXT_SECRET, SECRET, FaultInjector, Run
+from mock_server.verify.client.one_cause import Hints, explained, keep_causes
+from mock_server.verify.client.platform import KEY, FaultInjector, Run
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.reducing import Enough, reduce
 from mock_server.verify.client.stand_ins import clip_bytes
@@ -94,6 +95,7 @@ class Report:
     planned: int = 0
     last: RunResult | None = None
     last_drawn: Drawn | None = None
+    hints: Hints = field(default_factory=Hints)
 
     def add(self, drawn: Drawn, ran: RunResult, verdict: Verdict) -> None:
         """Count one case more."""
@@ -101,10 +103,16 @@ class Report:
         self.last = ran
         self.met.add(drawn, ran)
         self.last_drawn = drawn
+        self.hints.add(ran)
         self.exercised.update(set(verdict.exercised))
         self.violated.update({fault.property.id for fault in verdict.faults})
         for fault in verdict.faults:
             self.shown.setdefault(fault.property.id, Shown(drawn, fault, ran))
+
+    def drop_explained(self) -> None:
+        """Drop the violations that others explain, or the way in which the client uses callbacks."""
+        for property_id in explained(self.shown, self.hints):
+            del self.shown[property_id], self.violated[property_id]
 
     @property
     def clean(self) -> bool:
@@ -151,6 +159,8 @@ class Harness:
             self._try(one, report, control)
             if until in report.shown or report.stopped is not None:
                 break
+        if until is None:
+            report.drop_explained()
         if shrink and report.stopped is None:
             self._shrink(report, control)
         report.cut_short = control.stopped
@@ -233,6 +243,7 @@ class Harness:
         placed = [one for scenario in case.scenarios for one in read_value(dict(scenario), "the case")]
         secrets = (NEXT_SECRET, SECRET) if case.rotating else (SECRET,)
         platform = self._injector.run(KEY, [one.scenario for one in placed], secrets, case.deadline)
+        platform.send_as(case.form, case.afterthought)
         if case.expected == "taken":
             platform.take(case.intent)
         played = self._session.play(case, platform)

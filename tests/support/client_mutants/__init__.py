@@ -11,12 +11,13 @@ from tests.support.client_mutants.callbacks import CALLBACKS
 from tests.support.client_mutants.following import FOLLOWING, FOLLOWING_ESCAPED
 from tests.support.client_mutants.identity import IDENTITY
 from tests.support.client_mutants.queue import QUEUE
+from tests.support.client_mutants.receiving import RECEIVING
 from tests.support.client_mutants.sending import SENDING, SENDING_ESCAPED
 from tests.support.client_mutants.surviving import SURVIVING
 from tests.support.client_mutants.telling import TELLING, TELLING_ESCAPED
 from tests.support.client_mutants.trying import TRYING
 
-MUTANTS = {**SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **TELLING, **QUEUE, **IDENTITY}
+MUTANTS = {**SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **RECEIVING, **TELLING, **QUEUE, **IDENTITY}
 #: Bugs that ought to be noticed, and are not yet: no case brings them out, or no rule looks.
 ESCAPED = {
     **SENDING_ESCAPED,

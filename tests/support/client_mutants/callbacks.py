@@ -191,7 +191,7 @@ def _conflict(self, headers, body):
     self.seen = getattr(self, "seen", set())
     if status == 200 and headers["webhook-id"] in self.seen:
         return 409
-    self.seen.add(headers["webhook-id"])
+    self.seen.add(headers.get("webhook-id"))
     return status
 
 
@@ -321,5 +321,5 @@ CALLBACKS = {
         "A18",
         {**believing(lambda self, headers, body: True), "heard": _hands_on, "run": _run_without_telling},
     ),
-    "checks only what is signed": ("W18", believing(_if_it_is_signed)),
+    "checks only what is signed": ("A15", believing(_if_it_is_signed)),
 }

@@ -1,0 +1,1 @@
+"""Callbacks of every kind that a receiver may get: genuine ones in all their forms, forged ones, and nonsense."""
