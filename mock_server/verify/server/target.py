@@ -21,11 +21,12 @@ from urllib.parse import quote, urlsplit
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.judge import documented_body, wrapped_body
-from mock_server.core.clock import stopwatch
+from mock_server.verify.server.calling import BALANCE, Calling, Dropped, Here, Unreachable
 from mock_server.verify.server.exchange import Exchange, read_json
+from mock_server.verify.server.limits import Limits
 from mock_server.verify.server.receiver import Answers, Listener, Receiver
 from mock_server.verify.server.transport import Answer, Broken, Connection, Transport
-from mock_server.verify.server.waiting import MOST_STEPS, STEP, BudgetSpent, NotExercised, Overdue, Waiting
+from mock_server.verify.server.waiting import MOST_STEPS, STEP, BudgetSpent, NotExercised, Overdue
 
 __all__ = (
     "MOST_STEPS", "STEP", "BudgetSpent", "Dropped", "Exchange", "NotExercised", "Overdue", "Target", "Unreachable",
@@ -33,8 +34,6 @@ __all__ = (
 
 Json = dict[str, Any]
 
-#: So many calls in a row without an answer mean that the server is gone.
-GONE_AFTER = 12
 #: So many of the last exchanges are kept.
 KEPT = 50
 
@@ -42,27 +41,6 @@ KEPT = 50
 #: What steering a task, a balance or a fault needs, in a word.
 CONTROL = "control"
 _LETTERS = string.ascii_letters + string.digits
-
-
-class Unreachable(Exception):
-    """Nobody answers at the target's address, or no longer."""
-
-
-class Dropped(Exception):
-    """A call got no whole answer; the exchange shows it."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        super().__init__(exchange.broken)
-        self.exchange = exchange
-
-
-class Here(threading.local):
-    """What one thread is about: the case it tries, the names that the case used, and its last exchange."""
-
-    case: str = ""
-    case_id: str = ""
-    names: int = 0
-    last: Exchange | None = None
 
 
 def is_local(url: str) -> bool:
@@ -80,7 +58,7 @@ def new_mark() -> str:
 
 
 @dataclass
-class Target(Waiting):
+class Target(Calling):
     """A server at ``base_url``. ``judge`` looks at every exchange; ``max_calls`` bounds how many there are.
 
     Where time cannot be moved, a task is looked at every ``poll_every`` seconds, for ``patience`` seconds at most.
@@ -105,6 +83,9 @@ class Target(Waiting):
     announce_for: float = 5.0
     mark: str = field(default_factory=new_mark)
     connection: Connection = field(default_factory=Connection)
+    #: Whether tasks are cancelled once their case is over: they take up running slots, or money.
+    tidy: bool = False
+    limits: Limits = field(default_factory=Limits)
     #: Where callbacks come in when the target cannot reach this machine.
     listener: Listener | None = None
     #: Calls without a whole answer, in all and one after the other.
@@ -145,7 +126,7 @@ class Target(Waiting):
         """This thread tries a case from now on; another attempt uses other names."""
         self._here.case_id = case
         self._here.case = hashlib.blake2b(case.encode(), digest_size=4).hexdigest()
-        self._here.names, self._here.last = 1000 * attempt, None
+        self._here.names, self._here.last, self._here.steered = 1000 * attempt, None, False
 
     @property
     def last(self) -> Exchange | None:
@@ -156,6 +137,7 @@ class Target(Waiting):
         """A control call of a kirin-mock, on this run's tenant. Raises NotExercised for another kind of server."""
         if not self.controlled:
             raise NotExercised(self.uncontrolled, CONTROL)
+        self._here.steered = self._here.steered or not path.startswith("clock")
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         try:
             answer = self._transport.send(
@@ -163,6 +145,8 @@ class Target(Waiting):
             )
         except Broken as broken:
             raise NotExercised(f"the target's control API does not answer: {broken}", CONTROL) from None
+        if answer.status == 409 and path.startswith("tasks/"):
+            raise NotExercised("the task ended before it could be steered", "time")
         if answer.status != 200:
             said = answer.content[:200].decode("utf-8", "replace")
             raise NotExercised(f"the target's control API answered {answer.status}: {said}", CONTROL)
@@ -190,58 +174,15 @@ class Target(Waiting):
             sent.setdefault("Content-Type", content_type)
         secret = {} if key is None else {"Authorization": f"{scheme} {key or self.key}"}
         shown = sent.get("Authorization") if key is None else f"{scheme} {self._shown(key)}"
-        self._count()
-        try:
-            answer = self._transport.send(method, (host or self.base_url) + path, {**secret, **sent}, content)
-        except Broken as broken:
-            raise self._drop(
-                Exchange(method, path, content or b"", 0, {}, None, b"", shown, sent, host, str(broken))
-            ) from None
-        return self._keep(
-            Exchange(
-                method, path, content or b"", answer.status, answer.headers, read_json(answer.content), answer.content,
-                shown, sent, host,
-            )
-        )  # fmt: skip
+        bare = Exchange(method, path, content or b"", 0, {}, None, b"", shown, sent, host)
+        made = self.made(bare, {**secret, **sent})
+        mine = key == "" and "X-Mock-Scenario" not in sent and not self._here.steered
+        return self.keep(self.waited_for(made, {**secret, **sent}) if mine else made)
 
     def _shown(self, key: str) -> str:
         """How a key is shown: those that are secret by a name."""
         names = {"": "$KEY", self.key: "$KEY", self.other_key: "$OTHER_KEY"}
         return names.get(key, key)
-
-    def _count(self) -> None:
-        """Count a call, and keep the distance to the one before. Raises BudgetSpent."""
-        with self._lock:
-            if self.max_calls is not None and self.calls >= self.max_calls:
-                raise BudgetSpent
-            self.calls += 1
-            at = max(stopwatch(), self._called_at + self.min_gap)
-            self._called_at = at
-        if self.min_gap:
-            self.pause(max(0.0, at - stopwatch()))
-
-    def _keep(self, exchange: Exchange) -> Exchange:
-        """Judge and remember an exchange."""
-        exchange = replace(exchange, case=self._here.case_id)
-        self._here.last = exchange
-        with self._lock:
-            self._dropped_in_a_row = 0
-            self.exchanges.append(exchange)
-            self.judge(exchange)
-        return exchange
-
-    def _drop(self, exchange: Exchange) -> Exception:
-        """Remember a call without an answer. Dropped, or Unreachable when there were too many one after another."""
-        exchange = replace(exchange, case=self._here.case_id)
-        self._here.last = exchange
-        with self._lock:
-            self.dropped += 1
-            self._dropped_in_a_row += 1
-            self.exchanges.append(exchange)
-            self.judge(exchange)
-            if self._dropped_in_a_row >= GONE_AFTER:
-                return Unreachable(f"{self.base_url} no longer answers: {exchange.broken}")
-        return Dropped(exchange)
 
     def _parts(self, path: str) -> tuple[str, str]:
         """The other name of this server in a path that is a whole URL, and the path alone. Raises NotExercised for a
@@ -261,7 +202,7 @@ class Target(Waiting):
 
     def fetched(self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer | None:
         """The answer at the URL of a video, asked for without the key, redirects followed; None where there is none."""
-        self._count()
+        self.count()
         try:
             return self._transport.send(method, url, headers or {}, follow=True)
         except Broken:
@@ -271,7 +212,7 @@ class Target(Waiting):
         """A POST that announces a body of ``length`` bytes and sends none of it. Raises NotExercised when that is not
         answered within seconds: then the server waits for the body.
         """
-        self._count()
+        self.count()
         base = urlsplit(self.base_url)
         connect = http.client.HTTPSConnection if base.scheme == "https" else http.client.HTTPConnection
         connection = connect(base.hostname or "", base.port, timeout=self.announce_for)
@@ -286,7 +227,7 @@ class Target(Waiting):
         finally:
             connection.close()
         given = {name.lower(): one for name, one in answer.headers.items()}
-        return self._keep(Exchange("POST", path, b"", answer.status, given, read_json(content), content, sent=headers))
+        return self.keep(Exchange("POST", path, b"", answer.status, given, read_json(content), content, sent=headers))
 
     def receiver(self, answers: Answers = lambda _: 200) -> Receiver:
         """A receiver of callbacks that the target can reach, by all that is known. Raises NotExercised."""
@@ -306,7 +247,7 @@ class Target(Waiting):
     @cached_property
     def knows_keys(self) -> bool:
         """Whether it tells good keys from others; a kirin-mock that was started without keys takes all."""
-        return self.call("GET", "/api/v1/user/balance", key="a-key-of-nobody").status == 401
+        return self.call("GET", BALANCE, key="a-key-of-nobody").status == 401
 
     @property
     def other_name(self) -> str | None:
@@ -319,10 +260,16 @@ class Target(Waiting):
         self, endpoint: Endpoint, params: Json, shape: str = "documented", key: str | None = "", **how: Any
     ) -> Exchange:
         """Submit bare parameters in one of the shapes: documented, wrapped, or queue. ``how`` as for a call."""
-        if shape == "queue":
-            return self.call("POST", f"/model/v1/queue/{endpoint.model}", params, key=key, **how)
-        wrap = wrapped_body(endpoint.model, params) if shape == "wrapped" else documented_body(endpoint, params)
-        return self.call("POST", "/model/v1/generation", wrap, key=key, **how)
+        path, body = f"/model/v1/queue/{endpoint.model}", params
+        if shape != "queue":
+            path = "/model/v1/generation"
+            body = wrapped_body(endpoint.model, params) if shape == "wrapped" else documented_body(endpoint, params)
+        made = self.call("POST", path, body, key=key, **how)
+        answer = made.json if made.status == 200 and isinstance(made.json, dict) else {}
+        task = answer.get("id") or answer.get("request_id")
+        if key == "" and isinstance(task, str):
+            self._here.made.append((endpoint.model, task))
+        return made
 
     def poll(self, task_id: str, key: str | None = "", **how: Any) -> Exchange:
         """Ask for a task."""

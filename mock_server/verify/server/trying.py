@@ -85,7 +85,7 @@ class Trying:
         for attempt in range(2):
             self._target.begin(case.id, attempt)
             try:
-                return list(islice(case.tried(self._target), None if case.every else 1))
+                return self._found(case)
             except Dropped as dropped:
                 why = f"its calls get no whole answer, twice: {dropped}"
             except Overdue as late:
@@ -95,6 +95,13 @@ class Trying:
             except Exception as error:  # noqa: BLE001 - a check that stumbles over an answer must not end the run
                 return [Problem(_stumbled(error), self._target.last)]
         raise NotExercised(why, "connection")
+
+    def _found(self, case: Case) -> list[Problem]:
+        """What is wrong: the first thing of most cases. Their tasks are tidied away where that matters."""
+        try:
+            return list(islice(case.tried(self._target), None if case.every else 1))
+        finally:
+            self._target.tidy_up()
 
     def _keep(self, case: Case, problems: list[Problem]) -> None:
         with self._lock:

@@ -25,6 +25,9 @@ T = TypeVar("T")
 #: How a task is followed where time can be moved: so many steps of so many virtual seconds.
 STEP = 0.25
 MOST_STEPS = 60
+#: Where tasks take minutes, so many longer ones follow.
+LARGE_STEP = 15.0
+MOST_LARGE = 60
 #: How a task is followed in real time: first looks this many seconds apart, then ever rarer, up to ``poll_every``.
 FIRST_LOOK = 0.1
 RARER = 1.25
@@ -98,10 +101,13 @@ class Waiting:
         target may only be slow.
         """
         if self.controlled:
-            for _ in range(MOST_STEPS if within is None else max(1, round(within / STEP))):
+            small = MOST_STEPS if within is None else max(1, round(within / STEP))
+            for step in [STEP] * small + ([LARGE_STEP] * MOST_LARGE if within is None else []):
                 yield
-                self.advance(STEP)
-            raise Overdue(f"{what} within {(MOST_STEPS * STEP if within is None else within):g} s")
+                self.advance(step)
+            raise Overdue(
+                f"{what} within {MOST_STEPS * STEP + MOST_LARGE * LARGE_STEP if within is None else within:g} s"
+            )
         began, gap = stopwatch(), FIRST_LOOK
         while stopwatch() - began < (limit := self._limit(within)):
             yield

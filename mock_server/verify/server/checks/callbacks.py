@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.platform.courier import signature
 from mock_server.verify.server.case import Case, Problem, Tried
 from mock_server.verify.server.checks.common import Json, Material, body_of, task_of, told
+from mock_server.verify.server.checks.queue import cancel_running
 from mock_server.verify.server.exchange import Exchange
-from mock_server.verify.server.receiver import Answers, Receiver
+from mock_server.verify.server.queue_forms import is_number
+from mock_server.verify.server.receiver import Answers, Message, Receiver
 from mock_server.verify.server.target import MOST_STEPS, NotExercised, Target
+from mock_server.verify.server.waiting import FINAL
 
 #: How long after a task has ended its last callback may come, in real seconds; and how long three attempts may take.
 SOON, BETWEEN = 15.0, 30.0
@@ -40,25 +45,44 @@ def cases(material: Material) -> Iterator[Case]:
             )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Subscription:
+    """A task whose callbacks come to a receiver of ours. One that was done ``at_once`` may never be seen to run."""
+
+    task: str
+    receiver: Receiver
+    at_once: bool
+
+    def right(self, end: str) -> bool:
+        """Whether the events tell what they should, in order."""
+        told = self.receiver.statuses
+        return told == ["in_progress", end] or (self.at_once and told == [end])
+
+
 @contextlib.contextmanager
 def _subscribed(
     target: Target, endpoint: Endpoint, params: Json, answers: Answers = lambda _: 200
-) -> Iterator[tuple[str, Receiver]]:
-    """A task whose callbacks come to a receiver of ours."""
+) -> Iterator[_Subscription]:
     with target.receiver(answers) as receiver:
         made = target.submit(endpoint, {**params, "callback_url": receiver.url})
-        if not task_of(made):
+        task = task_of(made)
+        if not task:
             raise NotExercised(f"a body with callback_url is rejected: {told(made)}")
-        yield task_of(made), receiver
+        yield _Subscription(task, receiver, body_of(target.poll(task)).get("status") in FINAL)
+
+
+def _first(target: Target, receiver: Receiver) -> Message:
+    """The first message, once it has come."""
+    return target.until(lambda: receiver.messages[0] if receiver.messages else None, "no callback came")
 
 
 def _told(endpoint: Endpoint, params: Json) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
-        with _subscribed(target, endpoint, params) as (task, receiver):
-            if target.controlled:
-                yield from _start_problems(target, task, receiver)
-            poll = _over(target, task, receiver)
-            if receiver.statuses not in _right(target, "completed"):
+        with _subscribed(target, endpoint, params) as subscribed:
+            receiver, first = subscribed.receiver, _first(target, subscribed.receiver)
+            yield from _start_problems(target, subscribed, first)
+            poll = _over(target, subscribed)
+            if not subscribed.right("completed"):
                 yield Problem(f"two callbacks report two changes, in order; there came {receiver.statuses}", poll)
             elif receiver.events[-1].json != poll.json:
                 yield Problem(f"the last callback differs from the poll: {receiver.events[-1].json}", poll)
@@ -72,41 +96,42 @@ def _told(endpoint: Endpoint, params: Json) -> Tried:
     return tried
 
 
-def _start_problems(target: Target, task: str, receiver: Receiver) -> Iterator[Problem]:
-    """What is wrong with what came when the task began to run."""
-    target.advance(0.5)
-    poll = target.poll(task)
-    started = [message.json for message in receiver.events]
-    if receiver.statuses != ["in_progress"] or started[0].get("id") != task:
-        yield Problem(f"one callback says in_progress when the task starts running; there came {started}", poll)
-    elif started[0].get("progress", 1) > body_of(poll).get("progress", 0):
-        yield Problem(f"the callback was ahead of the poll: {started[0]}", poll)
+def _progress(body: Json) -> float:
+    """How far a task is; one that has ended tells no progress."""
+    progress: Any = body.get("progress", 1.0)
+    return progress if is_number(progress) else 0.0
 
 
-def _right(target: Target, end: str) -> list[list[str]]:
-    """What the events of a task tell. A task that is done at once in real time may never be seen to run."""
-    both = ["in_progress", end]
-    return [both] if target.controlled else [both, [end]]
+def _start_problems(target: Target, subscribed: _Subscription, first: Message) -> Iterator[Problem]:
+    """What is wrong with the message that comes when a task begins to run."""
+    poll, body = target.poll(subscribed.task), first.json if isinstance(first.json, dict) else {}
+    if subscribed.at_once:
+        return
+    if first.status != "in_progress" or body.get("id") != subscribed.task:
+        yield Problem(f"a callback says in_progress when the task starts running; there came {first.json}", poll)
+    elif _progress(body) > _progress(body_of(poll)):
+        yield Problem(f"the callback was ahead of the poll: {first.json}", poll)
 
 
-def _over(target: Target, task: str, receiver: Receiver) -> Exchange:
+def _over(target: Target, subscribed: _Subscription) -> Exchange:
     """The last poll of a task, once its last callback may have come."""
-    if target.controlled:
-        target.advance(100)
-        return target.poll(task)
-    poll = target.ended(task)
+    poll = target.ended(subscribed.task)
     end = body_of(poll).get("status")
     target.until(
-        lambda: True if end in receiver.statuses else None, f"no callback said {end!r} after the poll did", SOON
+        lambda: True if end in subscribed.receiver.statuses else None,
+        f"no callback said {end!r} after the poll did",
+        SOON,
     )
+    target.settle(100)
     return poll
 
 
 def _retried(endpoint: Endpoint, params: Json) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
-        with _subscribed(target, endpoint, params, lambda number: 500 if number <= 2 else 200) as (task, receiver):
+        with _subscribed(target, endpoint, params, lambda number: 500 if number <= 2 else 200) as subscribed:
+            receiver = subscribed.receiver
             _attempts(target, receiver)
-            poll = target.poll(task)
+            poll = target.poll(subscribed.task)
             again = receiver.messages[:3]
             if len(again) < 3 or len({message.id for message in again}) != 1:
                 ids = [message.id for message in receiver.messages]
@@ -116,8 +141,8 @@ def _retried(endpoint: Endpoint, params: Json) -> Tried:
                 )
             elif len({message.content for message in again}) != 1:
                 yield Problem("a callback that is tried again has another body", poll)
-            _over(target, task, receiver)
-            if receiver.statuses not in _right(target, "completed"):
+            _over(target, subscribed)
+            if not subscribed.right("completed"):
                 said = [message.status for message in receiver.messages]
                 yield Problem(f"after two failed attempts the end is sent, last; there came {said}", poll)
 
@@ -126,11 +151,11 @@ def _retried(endpoint: Endpoint, params: Json) -> Tried:
 
 def _attempts(target: Target, receiver: Receiver) -> None:
     """Let the time pass in which an event is tried three times."""
+    _first(target, receiver)
     if target.controlled:
-        for seconds in (0.5, 1, 5):
+        for seconds in (1, 5):
             target.advance(seconds)
         return
-    target.until(lambda: receiver.messages or None, "no callback came")
     target.until(
         lambda: True if len(receiver.messages) >= 3 else None,
         "a callback that was answered 500 was not tried three times",
@@ -140,16 +165,12 @@ def _attempts(target: Target, receiver: Receiver) -> None:
 
 def _cancelled(endpoint: Endpoint, params: Json) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
-        with _subscribed(target, endpoint, params) as (task, receiver):
-            if target.controlled:
-                target.advance(0.5)
-            else:
-                target.until(lambda: receiver.messages or None, "no callback came")
-            cancelled = target.queue(endpoint, task, "cancel")
-            if cancelled.status == 400 and not target.controlled:
-                raise NotExercised("the task ended before it could be cancelled")
-            poll = _over(target, task, receiver)
-            if receiver.statuses not in _right(target, "failed") or receiver.events[-1].json != poll.json:
+        with _subscribed(target, endpoint, params) as subscribed:
+            receiver = subscribed.receiver
+            _first(target, receiver)
+            cancel_running(target, endpoint, subscribed.task)
+            poll = _over(target, subscribed)
+            if not subscribed.right("failed") or receiver.events[-1].json != poll.json:
                 said = [message.json for message in receiver.messages]
                 yield Problem(f"a cancelled task is reported as failed, as the poll shows it; there came {said}", poll)
 
@@ -160,8 +181,8 @@ def _signed(endpoint: Endpoint, params: Json) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         if not target.callback_secret:
             raise NotExercised("no callback secret is known; give it with --callback-secret", "callback-secret")
-        with _subscribed(target, endpoint, params) as (task, receiver):
-            poll = _over(target, task, receiver)
+        with _subscribed(target, endpoint, params) as subscribed:
+            receiver, poll = subscribed.receiver, _over(target, subscribed)
             if not receiver.messages:
                 yield Problem("no callback came to be looked at", poll)
             for message in receiver.messages:

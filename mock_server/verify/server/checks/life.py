@@ -8,10 +8,11 @@ from typing import Any
 from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.server.case import Case, Problem, Tried
 from mock_server.verify.server.checks.common import DOCUMENTED, QUEUE, WRAPPED, Json, Material, body_of, task_of, told
+from mock_server.verify.server.checks.queue import cancel_running
 from mock_server.verify.server.queue_forms import is_number, is_whole
 from mock_server.verify.server.target import MOST_STEPS, Exchange, NotExercised, Target
+from mock_server.verify.server.waiting import FINAL
 
-FINAL = ("completed", "failed")
 TIMING, SENT = "tells when tasks were queued and ended", "keeps the metadata that was sent"
 
 
@@ -117,7 +118,7 @@ def _fails(endpoint: Endpoint, params: Json, code: str) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         target.advance(0)  # only a kirin-mock can be told to fail a task
         task, _ = _submitted(target, endpoint, params, DOCUMENTED)
-        target.advance(1)
+        _let_run(target, endpoint, task)
         target.control("POST", f"tasks/{task}/fail", {"code": code, "message": "told to"})
         error = {"code": code, endpoint.errors.message_key: "told to"}
         due: dict[str, Any] = {"status": "failed", "error": error}
@@ -137,11 +138,9 @@ def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
         task, _ = _submitted(target, endpoint, params, DOCUMENTED)
         if running:
             _let_run(target, endpoint, task)
-        cancelled = target.queue(endpoint, task, "cancel")
+        cancelled = cancel_running(target, endpoint, task)
         if cancelled.status not in {202, 400}:
             yield Problem(f"a task of the generation side is cancelled on the queue: {told(cancelled)}", cancelled)
-        if cancelled.status == 400 and not target.controlled:
-            raise NotExercised("the task ended before it could be cancelled")
         target.settle(60)
         poll = target.ended(task)
         body = body_of(poll)
@@ -155,10 +154,6 @@ def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
 
 def _let_run(target: Target, endpoint: Endpoint, task: str) -> None:
     """Let time pass until a task runs."""
-    if target.controlled:
-        target.advance(1)
-        return
-    state = ""
     for _ in target.steps("a task did not begin to run"):
         state = str(body_of(target.queue(endpoint, task, "status")).get("status"))
         if state.upper() not in {"IN_QUEUE", "QUEUED"}:

@@ -13,6 +13,7 @@ from mock_server.verify.server.case import Problem
 from mock_server.verify.server.checks.common import QUEUE, Json, body_of, task_of, told
 from mock_server.verify.server.queue_forms import FORMS, OVER, URLS, Form, form_of
 from mock_server.verify.server.target import Exchange, NotExercised, Target
+from mock_server.verify.server.waiting import FINAL
 
 VERBS = ("status", "response", "cancel")
 _PORTS = {"http": 80, "https": 443}
@@ -112,6 +113,17 @@ def over(target: Target, request: Request) -> tuple[str, Exchange]:
         target.advance(3600)
     *_, last = until_over(target, request)
     return last
+
+
+def cancel_running(target: Target, endpoint: Endpoint, task: str) -> Exchange:
+    """The answer to the cancel of a task that has not ended. Raises NotExercised when it ended before."""
+    ended = NotExercised("the task ended before it could be cancelled", "time")
+    if body_of(target.poll(task)).get("status") in FINAL:
+        raise ended
+    cancelled = target.queue(endpoint, task, "cancel")
+    if cancelled.status == 400 and not target.controlled and body_of(target.poll(task)).get("status") in FINAL:
+        raise ended
+    return cancelled
 
 
 def cancel_problems(exchange: Exchange, request_id: str, word: str) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from mock_server.verify.server.checks.common import Json, Material, body_of, tol
 from mock_server.verify.server.checks.queue import (
     Request,
     cancel_problems,
+    cancel_running,
     over,
     requested,
     same_body_problems,
@@ -20,7 +21,7 @@ from mock_server.verify.server.checks.queue import (
 from mock_server.verify.server.checks.queue_results import result_problems
 from mock_server.verify.server.pictures import plain, png, raw
 from mock_server.verify.server.queue_forms import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, OLDER, ORDER, OVER
-from mock_server.verify.server.target import Exchange, NotExercised, Target
+from mock_server.verify.server.target import Exchange, Target
 
 STATUS, FAILURE, CANCEL = "tells the status on the queue", "tells a failure on the queue", "cancels on the queue"
 SAID = "told to"
@@ -201,9 +202,7 @@ def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
         request = requested(target, endpoint, params)
         if running:
             next((None for state, _ in until_over(target, request) if state == IN_PROGRESS), None)
-        cancelled = target.queue(endpoint, request.id, "cancel")
-        if cancelled.status == 400 and not target.controlled:
-            raise NotExercised("the request ended before it could be cancelled")
+        cancelled = cancel_running(target, endpoint, request.id)
         yield from cancel_problems(cancelled, request.id, "CANCELLATION_REQUESTED")
         state, status = over(target, request)
         yield from status_problems(target, request, status)
