@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mock_server.cli.arguments import above_nothing, add_old_flag, amount, count, percent, whole
+from mock_server.cli.verify_reach import NAMES, add_reach, reach_of
 from mock_server.core.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def add_verify(verify: argparse.ArgumentParser) -> None:
     replay.add_argument("replay", metavar="ID", help="the id of the case or of the finding, from the report")
     replay.add_argument("--findings", metavar="FOLDER", help="folder with the findings of verify client")
     _add_target(replay)
+    add_reach(replay)
     replay.set_defaults(run=_replay)
     _add_client(
         kinds.add_parser(
@@ -70,6 +72,7 @@ def _add_server(server: argparse.ArgumentParser) -> None:
         help="exit with 1 when less than this share of the plan was exercised",
     )
     _add_judging(server, "checks and cases", ("json", "junit", "html"))
+    add_reach(server)
     _add_bounds(server)
     server.set_defaults(run=_verify_server)
 
@@ -200,7 +203,7 @@ def _verify_server(parsed: argparse.Namespace) -> int:
     from mock_server.verify.server.command import Options, verify_server
 
     ours = {"run", "only", "skip", "fail_on", "time_budget", "fail_fast", "baseline", "update_baseline", *REPORTS}
-    return verify_server(Options(**_given(parsed, ours), common=_common(parsed)))
+    return verify_server(Options(**_given(parsed, ours | {*NAMES}), common=_common(parsed), reach=reach_of(parsed)))
 
 
 def _replay(parsed: argparse.Namespace) -> int:
@@ -215,7 +218,7 @@ def _replay(parsed: argparse.Namespace) -> int:
     _require_schemathesis()
     from mock_server.verify.server.command import Options, verify_server
 
-    return verify_server(Options(**_given(parsed, {"run", "findings"})))
+    return verify_server(Options(**_given(parsed, {"run", "findings", *NAMES}), reach=reach_of(parsed)))
 
 
 def _given(parsed: argparse.Namespace, ours: set[str]) -> dict[str, Any]:

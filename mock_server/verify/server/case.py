@@ -46,6 +46,10 @@ class Case:
     alone: bool = False
     every: bool = False
 
+    def makes_tasks(self) -> bool:
+        """Whether a right server makes a task of it, and bills it."""
+        return self.cost > 0 or self.id.startswith("stock/")
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

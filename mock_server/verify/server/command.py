@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +24,10 @@ from mock_server.verify.common.options import Common
 from mock_server.verify.server import report
 from mock_server.verify.server.case import Case, Finding, Result
 from mock_server.verify.server.curl import BodyFiles
+from mock_server.verify.server.journal import Journal
 from mock_server.verify.server.judge import ContractJudge
+from mock_server.verify.server.preflight import preflight
+from mock_server.verify.server.reach import Reach
 from mock_server.verify.server.run import DEPTHS, Plan, all_cases, plan, run, uncovered
 from mock_server.verify.server.target import Target, Unreachable
 
@@ -49,6 +53,7 @@ class Options:
     rate: float | None = None
     min_coverage: float = 0.0
     common: Common = field(default_factory=Common)
+    reach: Reach = field(default_factory=Reach)
 
 
 def verify_server(options: Options) -> int:
@@ -61,17 +66,27 @@ def verify_server(options: Options) -> int:
         raise UsageError(f"--depth must be {' or '.join(DEPTHS)}, not {options.depth!r}")
     _require_url(options.url)
     baseline = options.common.prepared()
-    cases = all_cases(_looked_at(endpoints, options), options.seed, options.depth)
-    planned = _planned(cases, options)
     if options.dry_run:
-        print(_price(planned))
-        return 0
+        print(_price(_planned(_cases(endpoints, options), options)))
+        return exit_codes.CLEAN
     judge = ContractJudge(endpoints)
     control = options.common.control()
     try:
         with control, open_target(options, judge) as target:
-            target.min_gap = 1 / options.rate if options.rate else 0.0
-            result = run(target, planned, judge, options.seed, control=control, accepted=_accepting(baseline))
+            balance = preflight(target, other_given=options.reach.other_key_given)
+            planned = _planned(_cases(endpoints, options), options)
+            options.reach.require_leave(options.url, planned.cost, options.max_cost)
+            _announce(target, planned, balance, options)
+            result = run(
+                target,
+                planned,
+                judge,
+                options.seed,
+                control=control,
+                accepted=_accepting(baseline),
+                journal=_journal(options),
+                without=options.reach.without,
+            )
     except Unreachable as error:
         print(f"kirin-mock: {error}", file=sys.stderr)
         return exit_codes.UNREACHABLE
@@ -134,6 +149,39 @@ def _price(planned: Plan) -> str:
     return f"{len(planned.cases)} cases, {calls}, {cost}"
 
 
+def _cases(endpoints: dict[str, Endpoint], options: Options) -> list[Case]:
+    return all_cases(_looked_at(endpoints, options), options.seed, options.depth)
+
+
+def _announce(target: Target, planned: Plan, balance: Decimal | None, options: Options) -> None:
+    """Say what a run takes before its first case, on stderr; and prepare for a balance that may not last."""
+    poor = balance is not None and balance < Decimal(planned.cost)
+    target.tidy = poor or not target.is_local
+    if options.url is None or options.replay is not None:
+        return
+    lines = [_price(planned)]
+    if not target.controlled:
+        beside = sum(case.follows or case.alone for case in planned.cases)
+        lines.append(
+            f"{beside} cases follow tasks in real time, most of them beside each other; a task may take "
+            f"{target.patience:g} s (--patience): {target.uncontrolled}"
+        )
+    if poor:
+        lines.append(f"the balance is {balance} USD: the cheapest cases come first, and tasks are cancelled after them")
+    for line in lines:
+        print(f"kirin-mock: {safe_text(line)}", file=sys.stderr)
+
+
+def _journal(options: Options) -> Journal | None:
+    if options.reach.resume is None:
+        return None
+    about = {"url": options.url, "seed": options.seed, "depth": options.depth}
+    journal = Journal(options.reach.resume, about)
+    if len(journal):
+        print(f"kirin-mock: {len(journal)} cases are done, says {options.reach.resume}", file=sys.stderr)
+    return journal
+
+
 def _looked_at(endpoints: dict[str, Endpoint], options: Options) -> dict[str, Endpoint]:
     """The models that are asked for; drawing the bodies of the others would take time."""
     if options.replay is not None:
@@ -147,7 +195,14 @@ def _looked_at(endpoints: dict[str, Endpoint], options: Options) -> dict[str, En
 def _planned(cases: list[Case], options: Options) -> Plan:
     if options.replay is None:
         chosen = options.common.selection
-        return plan(cases, models=options.models, only=chosen.only, skip=chosen.skip, max_cost=options.max_cost)
+        return plan(
+            cases,
+            models=options.models,
+            only=chosen.only,
+            skip=chosen.skip,
+            max_cost=options.max_cost,
+            free_only=options.reach.free_only,
+        )
     found = [case for case in cases if case.id == options.replay]
     if not found:
         told = f"no case {options.replay!r} with seed {options.seed} and depth {options.depth}"
@@ -164,15 +219,18 @@ def _require_url(url: str | None) -> None:
 @contextlib.contextmanager
 def open_target(options: Options, judge: ContractJudge) -> Iterator[Target]:
     """The server that was asked for, or one of our own."""
+    reach = options.reach
+    connection, listener = reach.connection(), reach.listener()
+    how = (options.max_calls, judge)
     if options.url is not None:
-        with Target(
-            options.url,
-            options.key,
-            options.other_key,
-            options.callback_secret,
-            options.max_calls,
-            judge,
-        ) as target:
+        with (
+            contextlib.closing(listener) if listener is not None else contextlib.nullcontext(),
+            Target(
+                options.url, options.key, options.other_key, options.callback_secret, *how,
+                min_gap=1 / options.rate if options.rate else 0.0, patience=reach.patience, connection=connection,
+                listener=listener,
+            ) as target,
+        ):  # fmt: skip
             yield target
         return
     from mock_server.testing.server import MockServer
@@ -181,6 +239,6 @@ def open_target(options: Options, judge: ContractJudge) -> Iterator[Target]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with (
         MockServer(callback_secret=[OWN_SECRET], api_key=[options.key, options.other_key]) as server,
-        Target(server.url, options.key, options.other_key, OWN_SECRET, options.max_calls, judge) as target,
+        Target(server.url, options.key, options.other_key, OWN_SECRET, *how) as target,
     ):
         yield target

@@ -33,6 +33,7 @@ from mock_server.verify.server.checks import (
     stock,
 )
 from mock_server.verify.server.checks.common import Material
+from mock_server.verify.server.journal import Journal
 from mock_server.verify.server.judge import ContractJudge
 from mock_server.verify.server.target import Target
 from mock_server.verify.server.trying import Trying
@@ -67,12 +68,12 @@ class Plan:
 
     @property
     def calls(self) -> int:
-        """How many calls it would make, nearly."""
+        """How many calls it makes at most."""
         return sum(case.calls for case in self.cases)
 
     @property
     def cost(self) -> float:
-        """What it would cost in USD, nearly, by the prices assumed here."""
+        """What it costs at most, in USD, by the prices assumed here."""
         return sum(case.cost for case in self.cases)
 
 
@@ -90,6 +91,7 @@ def plan(
     only: str | Sequence[str] = (),
     skip: Sequence[str] = (),
     max_cost: float | None = None,
+    free_only: bool = False,
 ) -> Plan:
     """The cases to try, cheapest first; those of some ``models``, those with a word of ``only`` in their property or
     id (with any, if there are none), and with none of ``skip``.
@@ -103,7 +105,7 @@ def plan(
     wanted = [case for case in of_models if selection.takes(f"{case.property} {case.id}")]
     kept, left_out, spent = [], [], 0.0
     for case in sorted(wanted, key=lambda case: case.cost):
-        if max_cost is not None and spent + case.cost > max_cost:
+        if (free_only and case.makes_tasks()) or (max_cost is not None and spent + case.cost > max_cost):
             left_out.append(case)
         else:
             kept.append(case)
@@ -120,12 +122,14 @@ def run(
     *,
     control: RunControl | None = None,
     accepted: Callable[[Finding], str | None] = lambda finding: None,
+    journal: Journal | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Result:
     """Try every case. What was found is kept whatever happens; ``control`` may stop the run. ``accepted`` says for
-    which reason a finding is accepted, if it is.
+    which reason a finding is accepted, if it is. What is in the ``journal`` is not tried again.
     """
     control = RunControl() if control is None else control
-    result = Result(seed, target.base_url, not_tried=list(planned.left_out))
+    result = Result(seed, target.base_url, not_tried=list(planned.left_out), without=without)
     began = stopwatch()
 
     def stopped() -> str:
@@ -134,10 +138,13 @@ def run(
         control.over(done, len(planned.cases), found)
         return control.stopped or ""
 
-    trying = Trying(target, result, on_case, stopped)
+    trying = Trying(target, result, on_case, stopped, journal)
     control.unless_stopped(lambda: trying.all(planned.cases))
     result.stopped = result.stopped or control.stopped or ""
     _in_order(result, planned)
+    if journal is not None:
+        judge.problems[:0] = journal.besides
+        journal.keep(None, judge.problems[len(journal.besides) :])
     result.findings += [Finding(ANSWERED, problem) for problem in judge.broken]
     result.findings += [Finding(FITS, problem) for problem in judge.problems]
     result.findings = [replace(finding, accepted=accepted(finding)) for finding in result.findings]

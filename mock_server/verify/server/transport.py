@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,6 +35,14 @@ class Connection:
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 30.0
 
+    def context(self) -> ssl.SSLContext | bool:
+        """Which servers are trusted: those of the usual CAs, and of ``ca``. Raises OSError when that is none."""
+        if self.ca is None:
+            return True
+        context = ssl.create_default_context()
+        context.load_verify_locations(self.ca)
+        return context
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -56,7 +64,7 @@ class Transport:
             follow_redirects=False,
             trust_env=False,
             proxy=connection.proxy,
-            verify=_trusted(connection.ca),
+            verify=connection.context(),
             headers=dict(connection.headers),
             limits=httpx.Limits(max_connections=None, keepalive_expiry=IDLE),
         )
@@ -100,18 +108,3 @@ class Transport:
                 self._hung = True
                 raise Broken(f"the answer was not complete within {2 * limit:.3g} s")
         return b"".join(parts)
-
-
-def _trusted(ca: str | None) -> bool | str:
-    """What httpx trusts: the CAs that come with it, and with ``ca`` those of that file alone."""
-    return True if ca is None else ca
-
-
-def refused_connection(transport: Transport, url: str) -> str:
-    """Why nobody can be reached at a URL; empty where somebody answers, whatever it is."""
-    with contextlib.suppress(httpx.InvalidURL):
-        try:
-            transport.send("GET", url, {})
-        except Broken as broken:
-            return str(broken)
-    return ""

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from mock_server.verify.server.case import Case, Finding, Problem, Result
+from mock_server.verify.server.journal import Journal
 from mock_server.verify.server.target import BudgetSpent, Dropped, NotExercised, Overdue, Target, Unreachable
 
 #: So many tasks are followed beside each other in real time.
@@ -27,9 +28,10 @@ class Trying:
         result: Result,
         on_case: Callable[[Case], None],
         stopped: Callable[[], str] = lambda: "",
+        journal: Journal | None = None,
     ) -> None:
         self._target, self._result, self._on_case = target, result, on_case
-        self._stopped = stopped
+        self._stopped, self._journal = stopped, journal
         self._lock = threading.Lock()
 
     def all(self, cases: Sequence[Case]) -> None:
@@ -64,8 +66,15 @@ class Trying:
             self._left(case)
             return
         self._on_case(case)
+        done = self._journal.done(case) if self._journal is not None else None
+        if done is not None:
+            self._keep(case, done)
+            return
         try:
-            self._keep(case, self._problems(case))
+            problems = self._problems(case)
+            self._keep(case, problems)
+            if self._journal is not None:
+                self._journal.keep(case, problems)
         except NotExercised as why:
             with self._lock:
                 self._result.not_exercised.append((case, str(why)))

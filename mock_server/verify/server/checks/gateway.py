@@ -89,7 +89,7 @@ def _no_key(endpoint: Endpoint, params: dict[str, object]) -> Tried:
 def _other_user(endpoint: Endpoint, params: dict[str, object]) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         if not target.other_key:
-            raise NotExercised("no second key is known; give one with --other-key")
+            raise NotExercised("no second key is known; give one with --other-key", "other-key")
         task = task_of(target.submit(endpoint, params))
         if not task:
             raise NotExercised("the body was rejected")

@@ -168,7 +168,7 @@ def _other_model(endpoint: Endpoint, params: Json, other: Endpoint) -> Tried:
 def _other_user(endpoint: Endpoint, params: Json) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         if not target.other_key:
-            raise NotExercised("no second key is known; give one with --other-key")
+            raise NotExercised("no second key is known; give one with --other-key", "other-key")
         yield from _kept_apart(target, endpoint, requested(target, endpoint, params), key=target.other_key)
 
     return tried

@@ -78,7 +78,7 @@ def _by_another_name(endpoint: Endpoint, params: Json) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         base_url = target.other_name
         if base_url is None:
-            raise NotExercised("the target has no other name that is known here")
+            raise NotExercised("the target has no other name that is known here", "another-name")
         made = target.call("POST", f"{base_url}/model/v1/queue/{endpoint.model}", params)
         if not task_of(made):
             raise NotExercised(f"the body was rejected by another name: {told(made)}")
