@@ -20,8 +20,9 @@ from mock_server.contract.judge import Judge
 from mock_server.core.errors import UsageError
 from mock_server.models import discover
 from mock_server.verify.client.coverage import Coverage
+from mock_server.verify.client.covering import Drawn
 from mock_server.verify.client.inprocess import InProcess
-from mock_server.verify.client.judge import judge
+from mock_server.verify.client.judging_identity import judge_all
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.narrative import story
 from mock_server.verify.client.reference_clients.queued import Queued
@@ -94,8 +95,8 @@ def test_any_answer_and_any_body_are_judged_by_traffic_and_by_the_case():
     for number in range(SHAPES):
         ran = _spoiled_run(rng, rng.choice(runs))
         verdict = OBSERVER.judge(ran.traffic)
-        judge(ran, Thresholds(), verdict)
-        Coverage().add(ran.case, ran.traffic)
+        judge_all(ran, Thresholds(), verdict)
+        Coverage().add(Drawn(ran.case, ()), ran)
         "\n".join(story(ran)).encode("utf-8", "replace")
         orjson.dumps([fault.says for fault in verdict.faults])
         if number % 20 == 0:
