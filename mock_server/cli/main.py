@@ -103,6 +103,43 @@ def parser() -> argparse.ArgumentParser:
     )
     replay.set_defaults(run=_replay)
 
+    sweep = commands.add_parser(
+        "sweep",
+        help="run your own test command once per scenario",
+        description="Run a test command once per scenario of the library, each time with a new server whose URL and "
+        "key are in KIRIN_BASE_URL and KIRIN_API_KEY, and tabulate which scenarios its tests noticed.",
+        usage="%(prog)s [options] -- COMMAND ...",
+        allow_abbrev=False,
+    )
+    sweep.add_argument("command", metavar="COMMAND", nargs="*", help="the command and its arguments")
+    sweep.add_argument(
+        "--scenarios",
+        metavar="NAMES",
+        action="append",
+        default=[],
+        help="only these scenarios or groups, such as callback,submit/reset-after-accept (repeatable)",
+    )
+    sweep.add_argument(
+        "--env",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="one more variable for the command; {url} and {key} are those of the server (repeatable)",
+    )
+    sweep.add_argument("--timing", help="instant, fast or realistic, as for serve; default fast")
+    sweep.add_argument("--speed", help="speed of the server's clock, as for serve; default 20")
+    sweep.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=above_nothing,
+        help="kill a run after so many seconds; default five times the first one and 30 s",
+    )
+    sweep.add_argument(
+        "--time-budget", metavar="SECONDS", type=above_nothing, help="start no more runs after so many seconds"
+    )
+    sweep.add_argument("--json", metavar="FILE", help="also write the table as json, with the end of each run's output")
+    sweep.set_defaults(run=_sweep)
+
     _add_scenarios(commands.add_parser("scenarios", help="check scenario files, show the library", allow_abbrev=False))
     add_verify(
         commands.add_parser("verify", help="verify a server or a client against the contract", allow_abbrev=False)
@@ -204,6 +241,14 @@ def _replay(parsed: argparse.Namespace) -> int:
     from mock_server.cli.replay import replay
 
     return replay(parsed.file, parsed.keys)
+
+
+def _sweep(parsed: argparse.Namespace) -> int:
+    from mock_server.cli.sweep import Options, sweep
+
+    settings = {"timing": parsed.timing or "fast", "speed": parsed.speed or "20"}
+    asked = (parsed.command, parsed.scenarios, parsed.env, settings)
+    return sweep(Options(*asked, parsed.timeout, parsed.time_budget, parsed.json))
 
 
 def _scenarios(what: str, *arguments: Any) -> int:

@@ -158,7 +158,7 @@ def test_no_field_of_the_control_api_has_a_private_word(path, driven):
 
 REPORTS = {
     "client": ["verify", "client", "mock_server.verify.client.reference_clients.light:Light", "--cases", "3"],
-    "server": ["verify", "server", "--models", "kirin_v1_t2v", "--only", "prompt maxLength"],
+    "server": ["verify", "server", "--models", "kirin_v1_t2v", "--only", "prompt has 2500"],
 }
 
 

@@ -75,10 +75,10 @@ class RunControl:
         finally:
             self._breakable = False
 
-    def over(self, done: int, planned: int, found: int, what: str = "cases") -> bool:
+    def over(self, done: int, planned: int, found: int, what: tuple[str, str] = ("cases", "findings")) -> bool:
         """Whether the run ends here, after ``done`` cases and with so many findings that count."""
         if self._progress is not None:
-            self._progress.show(lambda: f"{done} of {planned} {what}, {found} findings, {self.elapsed:.0f} s")
+            self._progress.show(lambda: f"{done} of {planned} {what[0]}, {found} {what[1]}, {self.elapsed:.0f} s")
         if self.stopped is None and self._fail_fast and found:
             self.stopped = "stopped at the first finding by --fail-fast"
         return self.stopped is not None or self.out_of_time()

@@ -91,11 +91,11 @@ def verify_server(options: Options) -> int:
         print(f"kirin-mock: {error}", file=sys.stderr)
         return exit_codes.UNREACHABLE
     missing = uncovered(planned.cases, result)
-    telling = _telling(options, result)
-    for line in report.text(result, missing, telling):
+    terms = _terms(options, result)
+    for line in report.text(result, missing, terms):
         print(line)
     for form, name in options.common.outputs.items():
-        write(name, report.written(form, result, missing, telling), f"--{form}")
+        write(name, report.written(form, result, missing, terms), f"--{form}")
     _conclude(result, baseline, update=options.common.update_baseline)
     if control.signal is not None:
         return exit_codes.SIGNALLED + control.signal
@@ -112,7 +112,7 @@ def _exit_code(result: Result, missing: list[str], options: Options) -> int:
     return exit_codes.CLEAN if result.cases and result.complete else exit_codes.INCOMPLETE
 
 
-def _telling(options: Options, result: Result) -> report.Telling:
+def _terms(options: Options, result: Result) -> report.ReportTerms:
     """How findings are told: with all that their replay needs, and with long bodies in files beside the report."""
     again = "" if options.url is None else f" {shlex.quote(options.url)}"
     again += "" if options.seed == 0 else f" --seed {options.seed}"
@@ -124,7 +124,7 @@ def _telling(options: Options, result: Result) -> report.Telling:
     about["models"] = ", ".join(options.models) or "all"
     covered = f"{len(result.covered)} facts of the contract"
     facts = facts_of({**about, "covered": covered, "duration": f"{result.elapsed:.1f} s"})
-    return report.Telling(again, BodyFiles(folder), facts)
+    return report.ReportTerms(again, BodyFiles(folder), facts)
 
 
 def known_of(finding: Finding) -> Known:

@@ -37,7 +37,7 @@ def severity_of(case: Case) -> Literal["must", "should"]:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class ReportTerms:
     """How findings are told: ``again`` is what follows an id to replay it, ``keep`` makes files of long bodies,
     ``facts`` are what the run was: the server, the seed, the date.
     """
@@ -58,21 +58,21 @@ class Telling:
         return None if by is None else curl(by, base_url, self.keep)
 
 
-def written(form: str, result: Result, missing: list[str], telling: Telling) -> bytes:
+def written(form: str, result: Result, missing: list[str], terms: ReportTerms) -> bytes:
     """The report in a form: json, junit or html."""
     make = {"json": as_json, "junit": as_junit, "html": as_html}[form]
-    return make(result, missing, telling).encode("utf-8", "backslashreplace")
+    return make(result, missing, terms).encode("utf-8", "backslashreplace")
 
 
-def text(result: Result, missing: list[str], telling: Telling) -> Iterator[str]:
+def text(result: Result, missing: list[str], terms: ReportTerms) -> Iterator[str]:
     """The report for a terminal, line by line: what was found, all checks, and what happened."""
     found = most_serious_first(result.findings)
-    yield from map(printable, overview(found, telling))
+    yield from map(printable, overview(found, terms))
     yield from _table(result)
     for group in found:
         yield ""
         for finding in group.shown:
-            yield from map(printable, _told(finding, result.target, telling))
+            yield from map(printable, _told(finding, result.target, terms))
         if group.alike:
             yield f"    similar: {', '.join(group.alike[:20])}" + (" ..." if len(group.alike) > 20 else "")
     if result.not_exercised:
@@ -97,7 +97,7 @@ def most_serious_first(findings: Iterable[Finding]) -> list[Group]:
     return sorted(groups(findings), key=rank)
 
 
-def overview(found: Sequence[Group], telling: Telling) -> Iterator[str]:
+def overview(found: Sequence[Group], terms: ReportTerms) -> Iterator[str]:
     """What was found, the most serious first: a sentence, where that is specified, and how to see it again."""
     if not found:
         return
@@ -111,7 +111,7 @@ def overview(found: Sequence[Group], telling: Telling) -> Iterator[str]:
         if first.accepted:
             yield f"{'':10}reason  {first.accepted}"
         yield f"{'':10}spec    {case.spec_reference}"
-        yield f"{'':10}replay  {telling.replay(first)}"
+        yield f"{'':10}replay  {terms.replay(first)}"
     if len(found) > MOST_NAMED:
         yield f"{'':10}and {len(found) - MOST_NAMED} kinds more, below"
     yield ""
@@ -135,17 +135,17 @@ def _table(result: Result) -> Iterator[str]:
         )
 
 
-def _told(finding: Finding, base_url: str, telling: Telling) -> Iterator[str]:
+def _told(finding: Finding, base_url: str, terms: ReportTerms) -> Iterator[str]:
     case, problem = finding.case, finding.problem
     yield f"FAIL {case.model}: {case.property} ({severity_of(case)})"
     yield from (f"    {line}" for line in safe_text(problem.says).splitlines())
     if finding.accepted:
         yield f"    accepted  {finding.accepted}"
     yield f"    spec      {case.spec_reference}"
-    call = telling.curl(finding, base_url)
+    call = terms.curl(finding, base_url)
     if call is not None:
         yield f"    try       {call}"
-    yield f"    replay    {telling.replay(finding)}"
+    yield f"    replay    {terms.replay(finding)}"
 
 
 def _summary(result: Result, missing: list[str]) -> Iterator[str]:
@@ -163,10 +163,10 @@ def _summary(result: Result, missing: list[str]) -> Iterator[str]:
         yield "clean" if result.clean else "nothing was exercised"
 
 
-def as_json(result: Result, missing: list[str], telling: Telling) -> str:
+def as_json(result: Result, missing: list[str], terms: ReportTerms) -> str:
     """Everything, for programs."""
     value: dict[str, Any] = {
-        "about": dict(telling.facts),
+        "about": dict(terms.facts),
         "target": result.target,
         "seed": result.seed,
         "clean": result.clean,
@@ -175,7 +175,7 @@ def as_json(result: Result, missing: list[str], telling: Telling) -> str:
         "exercised": [
             {"model": model, "property": name, "cases": count} for (model, name), count in result.exercised.items()
         ],
-        "findings": [_finding(finding, result.target, telling) for finding in result.findings],
+        "findings": [_finding(finding, result.target, terms) for finding in result.findings],
         "not_exercised": [{"id": case.id, "why": why} for case, why in result.not_exercised],
         "not_tried": [case.id for case in result.not_tried],
         "covered": result.covered,
@@ -184,7 +184,7 @@ def as_json(result: Result, missing: list[str], telling: Telling) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _finding(finding: Finding, base_url: str, telling: Telling) -> dict[str, Any]:
+def _finding(finding: Finding, base_url: str, terms: ReportTerms) -> dict[str, Any]:
     case, problem = finding.case, finding.problem
     return {
         "id": case.id,
@@ -194,23 +194,23 @@ def _finding(finding: Finding, base_url: str, telling: Telling) -> dict[str, Any
         "spec_reference": case.spec_reference,
         "severity": severity_of(case),
         "accepted": finding.accepted,
-        "curl": telling.curl(finding, base_url),
-        "replay": telling.replay(finding),
+        "curl": terms.curl(finding, base_url),
+        "replay": terms.replay(finding),
     }
 
 
-def as_junit(result: Result, missing: list[str], telling: Telling) -> str:
+def as_junit(result: Result, missing: list[str], terms: ReportTerms) -> str:
     """One test case for each model and property."""
     suite = ET.Element("testsuite", name="kirin-mock verify server", time=f"{result.elapsed:.3f}")
     properties = ET.SubElement(suite, "properties")
-    for fact, said in {**telling.facts, "not covered": ", ".join(missing)}.items():
+    for fact, said in {**terms.facts, "not covered": ", ".join(missing)}.items():
         ET.SubElement(properties, "property", name=fact, value=_xml(said))
     for (model, name), count in sorted(result.exercised.items()):
         case = ET.SubElement(suite, "testcase", classname=model, name=f"{name} ({count} cases)")
         for finding in result.findings:
             if (finding.case.model, finding.case.property) == (model, name) and finding.accepted is None:
                 failure = ET.SubElement(case, "failure", message=_xml(finding.problem.says[:300]))
-                failure.text = _xml("\n".join(_told(finding, result.target, telling)))
+                failure.text = _xml("\n".join(_told(finding, result.target, terms)))
     for untried, why in result.not_exercised:
         skipped = ET.SubElement(suite, "testcase", classname=untried.model, name=_xml(untried.id))
         ET.SubElement(skipped, "skipped", message=_xml(why))
@@ -224,7 +224,7 @@ def _xml(said: str) -> str:
     return "".join(character if character.isprintable() or character == "\n" else "?" for character in said)
 
 
-def as_html(result: Result, missing: list[str], telling: Telling) -> str:
+def as_html(result: Result, missing: list[str], terms: ReportTerms) -> str:
     """One page that needs nothing else."""
     verdict = '<p class="good">Clean.</p>' if result.clean else f'<p class="bad">{len(result.findings)} findings.</p>'
     rows = "".join(
@@ -232,20 +232,20 @@ def as_html(result: Result, missing: list[str], telling: Telling) -> str:
         for (model, name), count in sorted(result.exercised.items())
     )
     facts = "".join(f"<tr><td>{escape(fact)}<td>{count}" for fact, count in sorted(result.covered.items()))
-    facts_of_run = "".join(f"<tr><th>{escape(name)}<td>{escape(said)}" for name, said in telling.facts.items())
+    facts_of_run = "".join(f"<tr><th>{escape(name)}<td>{escape(said)}" for name, said in terms.facts.items())
     left = "".join(f"<li>{escape(fact)}" for fact in missing)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>verify {escape(result.target)}</title>'
         f"<style>{_STYLE}</style><h1>{escape(result.target)}</h1><table>{facts_of_run}</table>{verdict}"
         f"<p>{escape(next(iter(_summary(result, missing))))}</p>"
-        + "".join(_group_html(group, result.target, telling) for group in most_serious_first(result.findings))
+        + "".join(_group_html(group, result.target, terms) for group in most_serious_first(result.findings))
         + f"<h2>Exercised</h2><table><tr><th>model<th>property<th>cases{rows}</table>"
         f"<h2>Coverage</h2><p>{len(result.covered)} facts.</p><table><tr><th>fact<th>times{facts}</table>"
         f"<h2>Not exercised</h2><ul>{left}</ul></html>"
     )
 
 
-def _group_html(group: Group, base_url: str, telling: Telling) -> str:
-    told = "\n\n".join("\n".join(_told(finding, base_url, telling)) for finding in group.shown)
+def _group_html(group: Group, base_url: str, terms: ReportTerms) -> str:
+    told = "\n\n".join("\n".join(_told(finding, base_url, terms)) for finding in group.shown)
     alike = f"<p>Similar: {escape(', '.join(group.alike))}</p>" if group.alike else ""
     return f"<pre>{escape(told)}</pre>{alike}"
