@@ -118,6 +118,9 @@ class _Judging:
         self.check("A21", leak is None, f"the API key is in {leak}")
 
     def _sent(self) -> None:
+        outcome = self.ran.played.outcome
+        if self.ran.case.expected == "rejected" and (outcome is None or outcome.said != "completed"):
+            return  # what was wrong with it may have been changed, as long as nothing came of it
         intent = self.ran.case.intent_for(receives=self.ran.played.receives)
         asked = [*intent.params, *(["callback_url"] if intent.with_callbacks else [])]
         for call in self.ran.traffic.calls:

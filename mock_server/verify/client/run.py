@@ -29,6 +29,7 @@ from mock_server.verify.client.one_cause import Hints, explained, keep_causes
 from mock_server.verify.client.platform import KEY, FaultInjector, Run
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.reducing import Enough, reduce
+from mock_server.verify.client.root_causes import shown_with_others
 from mock_server.verify.client.stand_ins import clip_bytes
 from mock_server.verify.common.run_control import RunControl
 
@@ -96,6 +97,8 @@ class Report:
     last: RunResult | None = None
     last_drawn: Drawn | None = None
     hints: Hints = field(default_factory=Hints)
+    #: The cases by what they violate.
+    together: Counter[frozenset[str]] = field(default_factory=Counter)
 
     def add(self, drawn: Drawn, ran: RunResult, verdict: Verdict) -> None:
         """Count one case more."""
@@ -105,13 +108,15 @@ class Report:
         self.last_drawn = drawn
         self.hints.add(ran)
         self.exercised.update(set(verdict.exercised))
-        self.violated.update({fault.property.id for fault in verdict.faults})
+        ids = frozenset(fault.property.id for fault in verdict.faults)
+        self.violated.update(ids)
+        self.together[ids] += 1
         for fault in verdict.faults:
             self.shown.setdefault(fault.property.id, Shown(drawn, fault, ran))
 
     def drop_explained(self) -> None:
         """Drop the violations that others explain, or the way in which the client uses callbacks."""
-        for property_id in explained(self.shown, self.hints):
+        for property_id in explained(self.shown, self.hints) | shown_with_others(self.together):
             del self.shown[property_id], self.violated[property_id]
 
     @property

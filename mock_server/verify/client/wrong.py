@@ -18,7 +18,7 @@ TOO_LONG = "\U0001f3ac" * 2501
 #: What the values of some parameters are changed to. Each is of the right type: a client may have no other.
 _CHANGED: Mapping[str, tuple[Any, ...]] = {
     "duration": ("7",),
-    "mode": ("PRO",),
+    "mode": ("STD",),
     "prompt": (TOO_LONG,),
     "negative_prompt": (TOO_LONG,),
     "cfg_scale": (1.5,),

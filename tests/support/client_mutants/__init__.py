@@ -16,8 +16,20 @@ from tests.support.client_mutants.sending import SENDING, SENDING_ESCAPED
 from tests.support.client_mutants.surviving import SURVIVING
 from tests.support.client_mutants.telling import TELLING, TELLING_ESCAPED
 from tests.support.client_mutants.trying import TRYING
+from tests.support.client_mutants.values import VALUES
 
-MUTANTS = {**SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **RECEIVING, **TELLING, **QUEUE, **IDENTITY}
+MUTANTS = {
+    **SENDING,
+    **VALUES,
+    **TRYING,
+    **FOLLOWING,
+    **SURVIVING,
+    **CALLBACKS,
+    **RECEIVING,
+    **TELLING,
+    **QUEUE,
+    **IDENTITY,
+}
 #: Bugs that ought to be noticed, and are not yet: no case brings them out, or no rule looks.
 ESCAPED = {
     **SENDING_ESCAPED,
