@@ -28,6 +28,8 @@ SIMPLEST = 0.6
 BEFORE_A_CANCEL = frozenset({"submit", "callbacks", "case", "nothing"})
 #: Between two polls a client may well let so many seconds pass.
 A_POLL = 12.0
+#: A task that fails does so after this share of its time.
+FAILS_AT = 0.4
 FAULTS = frozenset({"submit", "poll", "result", "media", "callback"})
 
 
@@ -110,8 +112,8 @@ def _toward(source: random.Random, missing: set[Choice]) -> Callable[[Table], in
 def shown_by(one: Drawn) -> set[Choice]:
     """The choices of a case that a client is likely to come to see."""
     case = one.case
-    task, cancelled = case.scenario["task"], case.cancel_after
-    lasts = float("inf") if "hold" in task else task.get("queued", 0) + task.get("running", 0)
+    cancelled = case.cancel_after
+    lasts = _lasts(case)
     unseen: set[On] = set()
     if cancelled is not None:
         unseen = set(get_args(On)) - BEFORE_A_CANCEL - ({"cancel"} if cancelled < min(lasts, case.deadline) else set())
@@ -119,12 +121,27 @@ def shown_by(one: Drawn) -> set[Choice]:
         unseen |= {"poll", "result"}  # it may have its news from a callback
     if case.expected not in {"completed", "empty"}:
         unseen.add("result")
-    faults = [one for one in case.scenario["faults"] if one.get("skip", 0) * A_POLL <= lasts]
+    faults = [one for one in case.scenario["faults"] if _comes(one, lasts)]
     return {
         (name, place)
         for name, place in one.choices
         if TABLES[name].on not in unseen and _is_there(TABLES[name], place, faults)
     }
+
+
+def _lasts(case: ClientCase) -> float:
+    """How long the task runs, at the most."""
+    task = case.scenario["task"]
+    if case.cancelled_elsewhere_after is not None:
+        return case.cancelled_elsewhere_after
+    whole: float = float("inf") if "hold" in task else task.get("queued", 0) + task.get("running", 0)
+    return whole * FAILS_AT if case.expected == "failed" else whole
+
+
+def _comes(fault: Mapping[str, Any], lasts: float) -> bool:
+    """Whether a client makes as many calls as it takes for a fault to happen. It need not submit more than once."""
+    skipped = fault.get("skip", 0)
+    return not skipped if fault.get("on") == "submit" else skipped * A_POLL <= lasts
 
 
 def _is_there(of: Table, place: int, faults: Iterable[Mapping[str, Any]]) -> bool:
