@@ -91,7 +91,7 @@ def verify_server(options: Options) -> int:
         print(f"kirin-mock: {error}", file=sys.stderr)
         return exit_codes.UNREACHABLE
     missing = uncovered(planned.cases, result)
-    terms = _terms(options, result)
+    terms = terms_of(options, result)
     for line in report.text(result, missing, terms):
         print(line)
     for form, name in options.common.outputs.items():
@@ -112,7 +112,7 @@ def _exit_code(result: Result, missing: list[str], options: Options) -> int:
     return exit_codes.CLEAN if result.cases and result.complete else exit_codes.INCOMPLETE
 
 
-def _terms(options: Options, result: Result) -> report.ReportTerms:
+def terms_of(options: Options, result: Result) -> report.ReportTerms:
     """How findings are told: with all that their replay needs, and with long bodies in files beside the report."""
     again = "" if options.url is None else f" {shlex.quote(options.url)}"
     again += "" if options.seed == 0 else f" --seed {options.seed}"

@@ -159,8 +159,26 @@ def _summary(result: Result, missing: list[str]) -> Iterator[str]:
         accepted = sum(finding.accepted is not None for finding in result.findings)
         kinds = f"{len(result.findings)} findings, {sum(1 for _ in groups(result.findings))} kinds of them"
         yield f"{kinds}; {accepted} findings accepted by the baseline" if accepted else kinds
-    else:
-        yield "clean" if result.clean else "nothing was exercised"
+    elif result.clean:
+        yield "clean"
+    yield from _incomplete(result)
+
+
+def _incomplete(result: Result) -> Iterator[str]:
+    """What was planned and not done, in one line: such a run is not clean, whatever it found."""
+    whys = [] if result.cases else ["nothing was exercised"]
+    if result.stopped:
+        whys.append(f"the run ended early: {safe_text(result.stopped)}")
+    if result.not_tried:
+        whys.append(f"{len(result.not_tried)} planned cases were not tried")
+    if kinds := result.kinds_left:
+        whys.append(f"{len(kinds)} kinds of check could not be exercised: {', '.join(kinds)}")
+        needs = sorted({result.needs[case.id] for case, _ in result.not_exercised if case.property in kinds
+                        and case.id in result.needs})  # fmt: skip
+        flags = " ".join(f"--without {need}" for need in needs)
+        whys.append(f"if the server cannot have what they need, say {flags}" if flags else "the reasons stand above")
+    if whys:
+        yield f"INCOMPLETE: {'; '.join(whys)}"
 
 
 def as_json(result: Result, missing: list[str], terms: ReportTerms) -> str:

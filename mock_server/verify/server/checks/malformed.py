@@ -277,7 +277,7 @@ def refused_somehow(endpoint: Endpoint, exchange: Exchange, *, queue: bool = Fal
     error = body_of(exchange).get("error")
     code = error.get("code") if isinstance(error, dict) else None
     known = {endpoint.errors.other, *endpoint.errors.by_mistake.values()}
-    due = code if code in known else endpoint.errors.other
+    due = code if isinstance(code, str) and code in known else endpoint.errors.other
     yield from refusal_problems(endpoint, exchange, str(due), queue=queue)
 
 

@@ -116,7 +116,7 @@ def _agreement_problems(target: Target, request: Request, state: str, status: Ex
     if poll.get("status") != due:
         yield Problem(f"the queue says {state}, the poll {poll.get('status')!r}", status)
     told_progress = body_of(status).get("progress")
-    if due == "in_progress" and told_progress not in {None, poll.get("progress")}:
+    if due == "in_progress" and told_progress not in (None, poll.get("progress")):
         yield Problem(f"the queue says progress {told_progress!r}, the poll {poll.get('progress')!r}", status)
 
 

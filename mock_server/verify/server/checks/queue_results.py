@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from mock_server.contract.endpoint import ClipFormat, Endpoint
 from mock_server.verify.server.bodies import Bodies
@@ -93,14 +94,14 @@ def _same_problems(request: Request, result: Exchange, poll: Exchange) -> Iterat
     for name in ("usage", "metadata"):
         if body.get(name) != polled.get(name):
             yield Problem(f"{name} is {body.get(name)!r} on the queue, {polled.get(name)!r} in the poll", result)
-    contents = [output["content"] for output in polled.get("output", [])]
+    contents = [_listed(output.get("content")) for output in _listed(polled.get("output"))]
     if request.form is OLDER:
         due = [[request.endpoint.queue_content(dict(item)) for item in content] for content in contents]
-        if [one.get("content") for one in body.get("output", [])] != due:
+        if [one.get("content") for one in _listed(body.get("output"))] != due:
             yield Problem(f"output is {body.get('output')!r} on the queue; {due!r} was due", result)
         return
-    items, outputs = [item for content in contents for item in content], body.get("outputs", [])
-    if [one.get("url") for one in outputs] != [item["url"] for item in items]:
+    items, outputs = [item for content in contents for item in content], _listed(body.get("outputs"))
+    if [one.get("url") for one in outputs] != [item.get("url") for item in items]:
         yield Problem(f"the videos differ from the poll's, or their order does: {told(result)}", result)
     for item, output in zip(items, outputs, strict=False):
         other = [name for name in item if output.get(name) != item[name]]
@@ -108,11 +109,16 @@ def _same_problems(request: Request, result: Exchange, poll: Exchange) -> Iterat
             yield Problem(f"{', '.join(other)} of an item differs from the poll's: {output!r} against {item!r}", result)
 
 
+def _listed(value: Any) -> list[Json]:
+    """The objects of a list; what is no list has none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def _clip_problems(target: Target, request: Request, result: Exchange) -> Iterator[Problem]:
     """What is wrong with the items by what was asked for: pixels, seconds, and bytes where they are told."""
     clip = request.endpoint.clip(request.params, pictures_of(request.endpoint, request.params))
     due = {"width": clip.width, "height": clip.height, "duration": clip.seconds}
-    for item in body_of(result).get("outputs", []):
+    for item in _listed(body_of(result).get("outputs")):
         found = {name: item.get(name) for name in due}
         if found != due:
             yield Problem(f"an item has {found}; the request asks for {due}", result)
@@ -121,8 +127,8 @@ def _clip_problems(target: Target, request: Request, result: Exchange) -> Iterat
 
 
 def _size_problems(target: Target, item: Json, result: Exchange) -> Iterator[Problem]:
-    content = target.fetch(item["url"])
+    content = target.fetch(str(item.get("url")))
     if content is None:
-        yield Problem(f"there is no video at {item['url']}", result)
+        yield Problem(f"there is no video at {item.get('url')!r}", result)
     elif len(content) != item["file_size"]:
         yield Problem(f"file_size is {item['file_size']}; the file has {len(content)} bytes", result)
