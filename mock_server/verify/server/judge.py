@@ -53,7 +53,11 @@ class ContractJudge:
             return
         fact = f"status {name} {status}"
         self.seen[fact] = self.seen.get(fact, 0) + 1
-        is_json = _JSON in operation["responses"][status]["content"]
+        kinds = operation["responses"][status]["content"]
+        if (given := media_type(exchange)) not in kinds:
+            says = f"{name} {status}: the Content-Type is {given or 'missing'}; {' or '.join(kinds)} was due"
+            self.problems.append(Problem(says, exchange))
+        is_json = _JSON in kinds
         said = exchange.json if is_json else exchange.content.decode("utf-8", "replace")
         error = next(self._validator(operation, status).iter_errors(said), None)
         if error is not None:
@@ -77,6 +81,11 @@ class ContractJudge:
             content = next(iter(kinds.values()))["schema"]
             self._validators[key] = jsonschema_rs.Draft202012Validator({**content, "components": self._components})
         return self._validators[key]
+
+
+def media_type(exchange: Exchange) -> str:
+    """The type of an answer's body, without its parameters."""
+    return exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def innermost(error: Any) -> Any:

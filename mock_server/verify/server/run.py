@@ -30,7 +30,9 @@ from mock_server.verify.server.checks import (
     queue_submit,
     refusals,
     rules,
+    specs,
     stock,
+    upload,
 )
 from mock_server.verify.server.checks.common import Material
 from mock_server.verify.server.journal import Journal
@@ -40,7 +42,7 @@ from mock_server.verify.server.trying import Trying
 
 CHECKS = (
     gateway, keys, malformed, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors,
-    refusals, names, external_ids, account, discovery, callbacks, stock,
+    refusals, names, external_ids, account, discovery, specs, upload, callbacks, stock,
 )  # fmt: skip
 DEPTHS = {"default": 1, "deep": 5}
 

@@ -6,6 +6,7 @@ from tests.support.mutants import (
     asking,
     generation,
     names,
+    published,
     queue_ends,
     queue_errors,
     queue_results,
@@ -26,6 +27,7 @@ MUTANTS = [
         names,
         values,
         asking,
+        published,
     )
     for mutant in topic.MUTANTS
 ]

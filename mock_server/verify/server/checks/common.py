@@ -122,6 +122,23 @@ def gateway_problems(exchange: Exchange, status: int, code: int) -> Iterator[Pro
     found = error.get("error_code") if isinstance(error, dict) else None
     if exchange.status != status or found != code:
         yield Problem(f"the answer is {told(exchange)}; {status} with error_code {code} was due", exchange)
+    elif isinstance(error, dict) and (error.get("code") != status or not _is_sentence(error.get("message"))):
+        yield Problem(f"status has code {status} and a message, not {json.dumps(error)[:300]}", exchange)
+    elif body_of(exchange).get("data", 0) is not None:
+        yield Problem(f"a gateway error has data, which is null: {told(exchange)}", exchange)
+    else:
+        yield from type_problems(exchange)
+
+
+def _is_sentence(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def type_problems(exchange: Exchange) -> Iterator[Problem]:
+    """What is wrong with the Content-Type of an answer in JSON."""
+    given = exchange.headers.get("content-type", "")
+    if given.partition(";")[0].strip().lower() != "application/json":
+        yield Problem(f"the Content-Type is {given or 'missing'}; application/json was due", exchange)
 
 
 def detail_problems(exchange: Exchange, status: int, sentence: str | None = None) -> Iterator[Problem]:
@@ -131,6 +148,8 @@ def detail_problems(exchange: Exchange, status: int, sentence: str | None = None
     if exchange.status != status or not right or len(exchange.json) != 1:
         due = f'{{"detail": {"a sentence" if sentence is None else json.dumps(sentence)}}}'
         yield Problem(f"the answer is {told(exchange)}; {status} {due} was due", exchange)
+    else:
+        yield from type_problems(exchange)
 
 
 def coded_problems(exchange: Exchange, status: int, code: str, sentence: str | None = None) -> Iterator[Problem]:

@@ -40,11 +40,18 @@ def cases(material: Material) -> Iterator[Case]:
     )  # fmt: skip
 
 
-def _data(exchange: Exchange) -> Json:
+def data_of(exchange: Exchange) -> Json:
     """What is in the envelope; nothing where there is none."""
     body = exchange.json if exchange.status == 200 and isinstance(exchange.json, dict) else {}
     data = body.get("data")
     return data if isinstance(data, dict) else {}
+
+
+def models_of(exchange: Exchange, model: str = "") -> list[Json]:
+    """The models in a list; with ``model`` the one of that id."""
+    models = data_of(exchange).get("models")
+    found = [one for one in models if isinstance(one, dict)] if isinstance(models, list) else []
+    return [one for one in found if model in {"", one.get("id")}]
 
 
 def _listed(endpoint: Endpoint) -> Tried:
@@ -52,7 +59,7 @@ def _listed(endpoint: Endpoint) -> Tried:
 
     def tried(target: Target) -> Iterator[Problem]:
         exchange = target.call("GET", f"{LIST}?page=1&page_size=500&type=Video&keywords={display_id(endpoint)}")
-        found = [one for one in _data(exchange).get("models", ()) if one.get("id") == endpoint.model]
+        found = models_of(exchange, endpoint.model)
         if not found:
             yield Problem(f"{display_id(endpoint)} does not find {endpoint.model}: {told(exchange)}", exchange)
             return
@@ -68,7 +75,7 @@ def _contract(endpoint: Endpoint) -> Tried:
 
     def tried(target: Target) -> Iterator[Problem]:
         exchange = target.call("GET", f"{CONTRACT}/{endpoint.model}")
-        contract = _data(exchange)
+        contract = data_of(exchange)
         schema = contract.get("input_schema")
         if not isinstance(schema, dict):
             yield Problem(f"there is no contract of {endpoint.model}: {told(exchange)}", exchange)
@@ -124,12 +131,12 @@ def _login(target: Target) -> Iterator[Problem]:
     begun = target.call("POST", "/api/v1/cli/device/code", {"client_id": "verify"}, key=None)
     if begun.status == 409:
         return  # it was started with API keys of its own, and gives none away
-    code = _data(begun).get("device_code")
+    code = data_of(begun).get("device_code")
     given = target.call("POST", "/api/v1/cli/token", {"device_code": str(code)}, key=None)
-    key = _data(given).get("access_token")
-    if not isinstance(key, str) or _data(given).get("status") != "authorized":
+    key = data_of(given).get("access_token")
+    if not isinstance(key, str) or data_of(given).get("status") != "authorized":
         yield Problem(f"a login gives no key: {told(given)}", given)
         return
     me = target.call("GET", "/api/v1/auth/me", key=key)
-    if not isinstance(_data(me).get("user"), dict):
+    if not isinstance(data_of(me).get("user"), dict):
         yield Problem(f"the key of a login does not open /api/v1/auth/me: {told(me)}", me)

@@ -84,6 +84,9 @@ PATHS: tuple[tuple[str, str, str, bytes | None], ...] = (
     ("upload", "POST", "/api/v1/storage/files", b"x"),
 )
 
+#: At default depth each path gets one part in so many of what is no key.
+PARTS = 3
+
 #: Makes a call with headers and a query in place of a key.
 Keyless = Callable[[Target, Mapping[str, str], str], Exchange]
 Due = Callable[[Exchange], Iterator[Problem]]
@@ -91,21 +94,22 @@ Due = Callable[[Exchange], Iterator[Problem]]
 
 def cases(material: Material) -> Iterator[Case]:
     """The cases."""
-    calls = len(NO_KEYS) + len(WRONG_KEYS)
-    for name, method, path, content in PATHS:
+    parts = [slice(place, None, PARTS if material.depth == 1 else 1) for place in range(PARTS)]
+    calls = (len(NO_KEYS) + len(WRONG_KEYS)) // (PARTS if material.depth == 1 else 1) + 2
+    for number, (name, method, path, content) in enumerate(PATHS):
         yield Case(
             f"gateway/keys/{name}", KEY, "gateway", (f"keys {name}",),
             "every path wants Authorization: Bearer KEY or Key KEY; else 401, 40101 (wire#2, wire#4)", calls, 0.0,
-            _tried(_at(method, path, content), lambda one: gateway_problems(one, 401, 40101)),
+            _tried(_at(method, path, content), lambda one: gateway_problems(one, 401, 40101), parts[number % PARTS]),
         )  # fmt: skip
-    for model, endpoint in material.endpoints.items():
+    for place, (model, endpoint) in enumerate(material.endpoints.items()):
         params = material.bodies[model].cheapest
         cost = material.bodies[model].cost(params)
-        for shape in (DOCUMENTED, WRAPPED, QUEUE):
+        for number, shape in enumerate((DOCUMENTED, WRAPPED, QUEUE)):
             yield Case(
                 f"{endpoint.short}/keys/{shape}", KEY, model, (f"keys {model} {shape}",),
                 f"All APIs require authentication via Bearer Token ({endpoint.short}#authentication)", calls, 0.0,
-                _tried(_submit(endpoint, params, shape), _due(endpoint, shape)),
+                _tried(_submit(endpoint, params, shape), _due(endpoint, shape), parts[(place + number) % PARTS]),
             )  # fmt: skip
         yield Case(
             f"{endpoint.short}/keys/task", KEY, model, (f"keys {model} task",),
@@ -142,16 +146,16 @@ def _due(endpoint: Endpoint, shape: str) -> Due:
     return lambda one: gateway_problems(one, 401, 40101)
 
 
-def _tried(call: Keyless, due: Due) -> Tried:
-    """Tries all that is no key, and wrong keys where the server knows keys."""
+def _tried(call: Keyless, due: Due, part: slice) -> Tried:
+    """Tries what is no key, and wrong keys where the server knows keys: the first of each, and a part of the others."""
 
     def tried(target: Target) -> Iterator[Problem]:
         encoded = base64.b64encode(target.key.encode()).decode()
-        for name, headers, query in NO_KEYS:
+        for name, headers, query in (NO_KEYS[0], *NO_KEYS[1:][part]):
             given = {one: value.format(key=target.key, base64=encoded) for one, value in headers.items()}
             exchange = call(target, given, query.format(key=target.key))
             yield from about(due(exchange), Asked("Authorization", name))
-        for name, change in WRONG_KEYS if target.knows_keys else ():
+        for name, change in (WRONG_KEYS[0], *WRONG_KEYS[1:][part]) if target.knows_keys else ():
             wrong = change(target.key)
             if wrong not in {target.key, target.other_key, ""}:
                 exchange = call(target, {"Authorization": f"Bearer {wrong}"}, "")
