@@ -196,7 +196,6 @@ RIGHT_WAYS_ON_THE_QUEUE = {
     "tells of a cancelled task as cancelled": {"failure": _cancelled_is_cancelled},
     "tells the task's own id": {"id_of": lambda self, task: Queued.id_of(self, task).removeprefix("mmsu_")},
     "tells of no video as a failure": {"success": _no_video_is_a_failure},
-    "cancels nothing": {"called_off": Reference.called_off},
 }
 
 

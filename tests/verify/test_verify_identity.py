@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from mock_server.conformance.properties import Thresholds
@@ -20,6 +23,7 @@ from mock_server.verify.client.reference_clients.reference import Reference
 from mock_server.verify.client.run import Harness
 from tests.support.client_mutants import client_of
 from tests.support.client_mutants.identity import IDENTITY
+from tests.support.client_mutants.stopping import STOPPING
 
 CASES = identity_cases(discover())
 #: What these clients do wrong besides, for another reason than the one that they are here for.
@@ -27,7 +31,10 @@ BESIDE = {
     "no quoting of an id": {"A04"},
     "only blanks of an id quoted": {"A04"},
     "looks the id up before it submits": {"W12"},
+    "polls to the end after a cancel": {"W11", "W13"},
+    "buys though it was cancelled": {"A06", "W14"},
 }
+BUGS = {**IDENTITY, **STOPPING}
 
 
 def violated(session, seed=0):
@@ -42,10 +49,58 @@ def violated(session, seed=0):
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.deep) for seed in (1, 2))])
-@pytest.mark.parametrize("bug", IDENTITY)
-def test_a_client_that_mistakes_a_task_is_caught_for_that_and_nothing_else(bug, seed):
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_client_that_mistakes_a_task_or_its_end_is_caught_for_that_and_nothing_else(bug, seed):
     found = violated(InProcess(client_of(bug)), seed)
-    assert set(found) - BESIDE.get(bug, set()) == {IDENTITY[bug][0]}, found
+    assert set(found) - BESIDE.get(bug, set()) == {BUGS[bug][0]}, found
+
+
+def _looks_once_more(self):
+    outcome = self.before_the_look()
+    self.kit.sleep(5)
+    with contextlib.suppress(httpx.TransportError):
+        self.poll()
+    return outcome
+
+
+def _takes_what_is_there(self):
+    self.cancelled = False
+    with contextlib.suppress(httpx.TransportError):
+        answer = self.poll()
+        if answer.is_success and self.is_final(answer.json()):
+            return self.ended(answer.json())
+    return self.before_the_look()
+
+
+def _with_a_pool(self, intent, deadline):
+    self.pool = ThreadPoolExecutor(2)
+    return self.pool.submit(Reference.run, self, intent, deadline).result()
+
+
+def _with_a_thread(self, intent, deadline):
+    stop = threading.Event()
+    beat = threading.Thread(target=stop.wait)
+    beat.start()
+    try:
+        return Reference.run(self, intent, deadline)
+    finally:
+        stop.set()
+        beat.join()
+
+
+GOOD_ENDS = {
+    "looks once more": {"called_off": _looks_once_more},
+    "takes what is there": {"called_off": _takes_what_is_there},
+    "works in a pool of its own": {"run": _with_a_pool},
+    "ends its thread": {"run": _with_a_thread},
+}
+
+
+@pytest.mark.parametrize("base", [Light, LightQueued])
+@pytest.mark.parametrize("way", GOOD_ENDS)
+def test_no_right_way_to_end_is_held_against_a_client(way, base):
+    client = type("Good", (base,), {"before_the_look": base.called_off, **GOOD_ENDS[way]})
+    assert violated(InProcess(client)) == {}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

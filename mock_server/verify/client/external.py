@@ -24,6 +24,7 @@ from mock_server.verify.client.http_bridge import HttpBridge
 from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Outcome
+from mock_server.verify.client.leftovers import open_connections
 from mock_server.verify.client.platform import CALLBACK_URL, KEY, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.subprocess_pipes import LEFT, SubprocessIO
@@ -119,6 +120,7 @@ class External:
             self._give_up(error, played)
         finally:
             self._bridge.lead_to(None)
+        played.left = open_connections(self._bridge)
         if self._pipes is not None and self._pipes.said_word:
             self._pipes.said_word = False
             played.leak = ERRORS

@@ -30,6 +30,11 @@ class HttpBridge:
         """Let calls go to this platform from now on; to none, and they are reset."""
         self._platform = platform
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections there are."""
+        return len(self._open)
+
     def close(self) -> None:
         """Listen no more, and end all connections."""
         self._platform = None

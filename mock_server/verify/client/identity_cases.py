@@ -34,7 +34,7 @@ _PROMPTS = ("A red apple", "A green pear", "A blue plum")
 
 def identity_cases(endpoints: Mapping[str, Endpoint]) -> list[ClientCase]:
     """All of them."""
-    return [*_own_ids(endpoints), *_taken_ids(endpoints), *_several(endpoints)]
+    return [*_own_ids(endpoints), *_taken_ids(endpoints), *_several(endpoints), *_stopped(endpoints)]
 
 
 def _own_ids(endpoints: Mapping[str, Endpoint]) -> Iterator[ClientCase]:
@@ -79,6 +79,29 @@ def _several(endpoints: Mapping[str, Endpoint]) -> Iterator[ClientCase]:
     slow = Further(heard[1], scenario=_of(heard[1], _scenario({"running": 120})))
     late = _scenario({"running": 9}, [_LATE_CALLBACKS])
     yield ClientCase(heard[0], "completed", None, late, further=(slow,))
+
+
+def _stopped(endpoints: Mapping[str, Endpoint]) -> Iterator[ClientCase]:
+    """Users who cancel at awkward moments, and deadlines that come during a pause."""
+    (model, endpoint), *_ = endpoints.items()
+    intent = Intent(model, endpoint.example)
+    busy = {"fault": "rate_limit", "retry_after": 40, "as_date": False, "on": "poll"}
+    down = {"fault": "error", "status": 500, "on": "poll"}
+    moments: Sequence[tuple[dict[str, Any], list[Any], float]] = (
+        ({"running": 60}, [{"fault": "error", "status": 503, "on": "submit", "times": 1}], 1.0),
+        ({"running": 60}, [_LOST], 1.0),
+        ({"running": 240}, [down], 30.0),
+        ({"running": 240}, [{**busy, "skip": 1, "times": 1}], 15.0),
+        ({"running": 240}, [], 30.0),
+        ({"running": 240, "queue_form": "older"}, [], 30.0),
+        ({"queued": 0, "running": 29}, [], 30.0),
+    )
+    for task, faults, after in moments:
+        yield ClientCase(intent, "completed", None, _scenario(task, faults), cancel_after=after)
+    heard = Intent(model, endpoint.example, with_callbacks=True)
+    yield ClientCase(heard, "completed", None, _scenario({"running": 9}, [_LATE_CALLBACKS]))
+    for deadline, faults in ((33.0, []), (60.0, [{**busy, "skip": 2}]), (100.0, [down])):
+        yield ClientCase(intent, "never", None, _scenario({"hold": 0}, faults), deadline)
 
 
 def _other_ends(model: str, endpoint: Endpoint, first: Intent, second: Intent) -> Iterator[ClientCase]:

@@ -25,5 +25,23 @@ IDENTITY: dict[str, Property] = {
             "ORDER = uuid4().hex  # once, for all that comes",
             "order = uuid4().hex  # for each intent",
         ),
+        Property(
+            "I03",
+            "cancels-on-platform",
+            "When its user cancels, a client of the queue protocol cancels the request on the platform, by its own id.",
+            "wire#2: PUT .../requests/{request_id}/cancel",
+            "must",
+            "def cancel(self): self.cancelled = True  # the platform generates on, and bills it",
+            "put(f'{queue}/requests/{request_id}/cancel'); return Cancelled()",
+        ),
+        Property(
+            "I04",
+            "leaves-nothing-behind",
+            "When its outcome is reported, the client has no thread, task or connection left that still works on it.",
+            "the intent",
+            "should",
+            "threading.Thread(target=self.heartbeat, daemon=True).start()",
+            "stop.set(); thread.join()",
+        ),
     )
 }

@@ -20,6 +20,7 @@ from mock_server.verify.client.http_bridge import HttpBridge
 from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Adapter, AdapterError, Kit, MakeAdapter, Outcome, checked
+from mock_server.verify.client.leftovers import close_adapter, left_behind, pending_tasks, threads
 from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, Run
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.tracebacks import brief, trace_of
@@ -62,6 +63,7 @@ class InProcess:
         counted = Counted(platform, case.deadline, Endless)
         running = _Running(self._make, case, platform, counted)
         running.kit = Kit(BASE_URL, KEY, CALLBACK_URL, SECRET, counted, lambda: self._open_bridge(counted, platform))
+        before = threads()
         with _watched(KEY) as leaks:
             self._hand.start(running.run)
             while not self._hand.ended(LOOK):
@@ -75,6 +77,8 @@ class InProcess:
         if counted.endless is not None:
             played.crash, played.blamed["W14"] = None, counted.endless
         played.emitted = running.kit.emitted
+        platform.listen(None)
+        played.left = played.left or left_behind(before, self._bridge)
         played.leak = _leak(KEY, leaks, played)
         return played
 
@@ -134,6 +138,7 @@ class _Running:
             for part in case.parts if getattr(adapter, "intents", "in_turn") != "one" else case.parts[:1]:
                 self._one(adapter, part, runner)
             platform.conclude()
+            close_adapter(adapter, runner)
 
     def _one(self, adapter: Adapter, case: ClientCase, runner: asyncio.Runner) -> None:
         """One intent of the case."""
@@ -199,7 +204,9 @@ class _Running:
         if inspect.isawaitable(returned):
 
             async def waited() -> Any:
-                return await returned
+                result = await returned
+                self.played.left = self.played.left or await pending_tasks()
+                return result
 
             try:
                 returned = runner.run(waited())

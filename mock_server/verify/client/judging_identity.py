@@ -12,6 +12,7 @@ from mock_server.conformance.traffic import QUESTIONS, CallbackSeen, Seen, Traff
 from mock_server.verify.client.forging import FORGED_ID
 from mock_server.verify.client.intent_run import IntentRun
 from mock_server.verify.client.judge import RunResult, judge
+from mock_server.verify.client.judging_stop import judge_end
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.properties import EVERY
 
@@ -33,6 +34,7 @@ def judge_all(ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
         another, taken = identity.is_another(), identity.is_taken()
         unasked = identity.asks_for_others()
         judge(replace(part, played=replace(part.played, outcome=None)) if another or taken else part, limits, verdict)
+        judge_end(part, limits, verdict)
         if another or unasked:
             _forgive(verdict, part, _OF_ANOTHER if another else _OF_NOTHING)
 
@@ -60,12 +62,16 @@ def _part(ran: RunResult, place: int, one: IntentRun) -> RunResult:
     calls = ran.traffic.calls[one.first_call : None if last else one.last_call]
     made = {call.made for call in calls if call.kind == "submit" and call.made is not None}
     callbacks = [told for told in ran.traffic.callbacks if told.task in made or (_is_forged(told) and not place)]
-    played = ran.played if last else replace(ran.played, crash=None, leak=None, blamed={}, callback_crash=None)
+    played = ran.played
+    if not last:
+        played = replace(played, crash=None, leak=None, blamed={}, callback_crash=None, left=None)
     emitted = ran.played.emitted[one.first_emitted : None if last else one.last_emitted]
     return replace(
         ran,
         case=ran.case.parts[place],
-        played=replace(played, outcome=one.outcome, emitted=emitted, cancelled_at=one.cancelled_at),
+        played=replace(
+            played, outcome=one.outcome, emitted=emitted, cancelled_at=one.cancelled_at, parts=[_alone(one)]
+        ),
         began_at=one.began_at,
         ended_at=ran.ended_at if one.ended_at is None else one.ended_at,
         traffic=Traffic(calls, callbacks, ran.traffic.blind),
@@ -78,6 +84,12 @@ def _part(ran: RunResult, place: int, one: IntentRun) -> RunResult:
 
 def _is_forged(told: CallbackSeen) -> bool:
     return told.delivery.startswith(FORGED_ID)
+
+
+def _alone(one: IntentRun) -> IntentRun:
+    """The same with what was emitted counted from its beginning."""
+    last = None if one.last_emitted is None else one.last_emitted - one.first_emitted
+    return replace(one, first_emitted=0, last_emitted=last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,13 +205,6 @@ def _until_it_is_a_200(self):
     return Outcome("cancelled")
 
 
-def _keeps_looking(self):
-    Queued.called_off(self)
-    self.kit.sleep(5)
-    self.poll()
-    return Outcome("cancelled")
-
-
 def _on_queue(property_id, base=LightQueued, **changed):
     return property_id, {"base": base, **changed}
 
@@ -273,5 +266,4 @@ QUEUE = {
     "wants a status in the answer to a submit": _on_queue("A06", carried_out=_wants_a_status),
     "a cancel is answered with 200 or not at all": _on_queue("A20", called_off=_wants_a_200),
     "cancels until it hears a 200": _on_queue("W10", called_off=_until_it_is_a_200),
-    "looks at the status after a cancel": _on_queue("A20", called_off=_keeps_looking),
 }

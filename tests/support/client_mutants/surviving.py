@@ -129,14 +129,6 @@ def _as_if_it_took_too_long(self, intent):
         return Outcome("timeout")
 
 
-def _last_look(self, intent):
-    try:
-        return Reference.carried_out(self, intent)
-    finally:
-        if self.cancelled:
-            self.poll()
-
-
 # Downloads
 
 
@@ -215,7 +207,6 @@ SURVIVING = {
     "a cancel that does nothing": ("A20", {"cancel": lambda self: None}),
     "a cancel that nobody looks at": ("A20", {"sleep": _sleeps_on}),
     "looks for a cancel between polls only": ("A20", {"tried": _looks_between_polls}),
-    "one last look after a cancel": ("A20", {"carried_out": _last_look}),
     "a bare except that swallows a cancellation": ("A20", {"base": Asynchronous, "tried": _bare_except}),
     "gives up on a video that broke off": ("W20", {"digest": _gives_up_on_a_video}),
     "fetches a video again after a 5xx only": ("W20", {"base": Reference, "digest": _again_after_a_5xx}),
