@@ -23,7 +23,7 @@ from mock_server.verify.client.run import Harness
 from tests.core.test_packaging import ROOT
 
 PAGES = ROOT / "docs" / "properties"
-SCRIPTS, FEWER = 300, 150
+SCRIPTS, FEWER = 300, 210
 WIDTH = 128
 #: One process has all tests of a page: the script that shows the wrong client is looked for once.
 PAGES_TO_RUN = [pytest.param(property_id, marks=pytest.mark.xdist_group(f"page {property_id}")) for property_id in ALL]

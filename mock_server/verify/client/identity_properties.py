@@ -36,7 +36,7 @@ IDENTITY: dict[str, Property] = {
         ),
         Property(
             "I04",
-            "leaves-nothing-behind",
+            "leaves-no-work-running",
             "When its outcome is reported, the client has no thread, task or connection left that still works on it.",
             "the intent",
             "should",
