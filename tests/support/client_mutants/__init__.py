@@ -20,7 +20,6 @@ from tests.support.client_mutants.trying import TRYING
 from tests.support.client_mutants.values import VALUES
 
 MUTANTS = {
-<<<<<<< HEAD
     **SENDING,
     **VALUES,
     **TRYING,
@@ -32,10 +31,6 @@ MUTANTS = {
     **QUEUE,
     **IDENTITY,
     **STOPPING,
-=======
-    **SENDING, **TRYING, **FOLLOWING, **SURVIVING, **CALLBACKS, **RECEIVING, **TELLING,
-    **QUEUE, **IDENTITY, **STOPPING,
->>>>>>> ef4ef5d (Pages of what is new about ending)
 }
 #: Bugs that ought to be noticed, and are not yet: no case brings them out, or no rule looks.
 ESCAPED = {
