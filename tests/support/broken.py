@@ -50,7 +50,7 @@ class BrokenServer(MockServer):
     """A server with one mutation."""
 
     def __init__(self, mutant: Mutant) -> None:
-        super().__init__(callback_secret=[OWN_SECRET], **mutant.settings)
+        super().__init__(callback_secret=[OWN_SECRET], **{"media": "tiny", **mutant.settings})
         self._mutant = mutant
 
     def _create(self, settings, transport=None):

@@ -45,7 +45,7 @@ def _run(server, kept, **how):
 
 
 def test_the_older_form_is_clean_as_well(cases):
-    with MockServer(queue_form="older") as server:
+    with MockServer(media="tiny", queue_form="older") as server:
         target, result = _run(server, cases)
     assert [finding.problem.says for finding in result.findings] == []
     assert result.not_exercised == []
@@ -64,9 +64,11 @@ def test_without_the_control_api_all_that_needs_no_steering_is_exercised(cases):
     kept = [case for case in cases if case.model in {"kirin_v1_t2v", "gateway"}]
     kept = [case for case in kept if "queue" in case.property or case.property.startswith(("takes", "finds", "tells"))]
     running = [case for case in kept if case.id == RUNNING]
-    with MockServer(admin_token="sesame", speed=1000, api_key=["sk-verify", "sk-other"]) as server:
+    with MockServer(media="tiny", admin_token="sesame", speed=1000, api_key=["sk-verify", "sk-other"]) as server:
         _, result = _run(server, [case for case in kept if case not in running], poll_every=0.01)
-    with MockServer(admin_token="sesame", timing="realistic", api_key=["sk-verify", "sk-other"], speed=60) as server:
+    with MockServer(
+        media="tiny", admin_token="sesame", timing="realistic", api_key=["sk-verify", "sk-other"], speed=60
+    ) as server:
         _, slow = _run(server, running, poll_every=0.01)
     assert slow.clean
     assert [(finding.case.id, finding.problem.says) for finding in result.findings] == []
@@ -79,16 +81,16 @@ def test_without_the_control_api_all_that_needs_no_steering_is_exercised(cases):
 
 def test_failures_are_looked_at_without_the_control_api_too(cases):
     kept = [case for case in cases if "/fails by itself/" in case.id]
-    with MockServer(admin_token="sesame", speed=1000) as server:
+    with MockServer(media="tiny", admin_token="sesame", speed=1000) as server:
         _, result = _run(server, kept, poll_every=0.01)
     assert (result.clean, result.cases, result.not_exercised) == (True, 2, [])
 
 
 def test_a_request_that_does_not_end_in_time_is_not_exercised(cases):
-    kept = [case for case in cases if case.id == "t2v/queue/status"]
-    with MockServer(admin_token="sesame", timing="realistic") as server:
+    kept = [case for case in cases if case.id == "t2v/lives/queue/course"]
+    with MockServer(media="tiny", admin_token="sesame", timing="realistic") as server:
         _, result = _run(server, kept, poll_every=0.01, patience=0.05)
-    assert [why for _, why in result.not_exercised] == ["a request did not end within 0.05 s"]
+    assert [why for _, why in result.not_exercised] == ["a task did not end within 0.05 s"]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_urls_begin_as_the_address_that_was_called(base_url, begins, right):
 
 
 def test_the_key_is_not_sent_to_another_server():
-    with MockServer() as server, Target(server.url) as target:
+    with MockServer(media="tiny") as server, Target(server.url) as target:
         for url in ("https://elsewhere.example/x", f"{server.url}0/x", f"{server.url}@elsewhere.example/x"):
             with pytest.raises(NotExercised):
                 target.call("GET", url)

@@ -30,8 +30,9 @@ class Case:
     ``spec_reference`` is the sentence behind it with its source; ``cost`` in USD and ``calls`` are upper bounds.
 
     A case that ``follows`` a task over time runs beside others where the clock cannot be moved; one that has to be
-    ``alone`` runs first, while no other task of this run exists. Of a case that tells ``every`` problem all are kept,
-    of others the first, since the others mostly follow from it.
+    ``alone`` runs first, while no other task of this run exists. One that comes ``after`` the others looks at what one
+    of them has recorded, and waits for that; cases ``of`` one task make its ``calls`` and pay its ``cost`` once. Of a
+    case that tells ``every`` problem all are kept, of others the first, since the others mostly follow from it.
     """
 
     id: str
@@ -45,6 +46,8 @@ class Case:
     follows: bool = False
     alone: bool = False
     every: bool = False
+    after: bool = False
+    of: str = ""
 
     def makes_tasks(self) -> bool:
         """Whether a right server makes a task of it, and bills it."""

@@ -238,7 +238,7 @@ def open_target(options: Options, judge: ContractJudge) -> Iterator[Target]:
     for name in ("kirin-mock", "uvicorn"):  # callbacks to nowhere and broken requests are part of the plan
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with (
-        MockServer(callback_secret=[OWN_SECRET], api_key=[options.key, options.other_key]) as server,
+        MockServer(media="tiny", callback_secret=[OWN_SECRET], api_key=[options.key, options.other_key]) as server,
         Target(server.url, options.key, options.other_key, OWN_SECRET, *how) as target,
     ):
         yield target

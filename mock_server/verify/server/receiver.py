@@ -6,28 +6,49 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from mock_server.core.clock import stopwatch
 from mock_server.verify.server.exchange import read_json
 
 #: A receiver keeps so many messages, and reads so many bytes of each.
 MOST_MESSAGES, MOST_BYTES = 200, 1_000_000
 
-#: The status with which the n-th message, from 1, is answered.
-Answers = Callable[[int], int]
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How one message is answered: with a status and headers, or by closing the connection."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    closes: bool = False
+
+
+#: The status, or the whole reply, with which the n-th message, from 1, is answered.
+Answers = Callable[[int], int | Reply]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One callback as it came."""
+    """One callback as it came: ``path`` with its query, and ``at`` by the stopwatch."""
 
     headers: dict[str, str]
     content: bytes
     json: Any
+    path: str = ""
+    method: str = "POST"
+    at: float = 0.0
+
+    @property
+    def timestamp(self) -> int | None:
+        """Its webhook-timestamp; None when it is no whole number."""
+        found = self.headers.get("webhook-timestamp", "")
+        return int(found) if found.isascii() and found.isdigit() and len(found) < 20 else None
 
     @property
     def id(self) -> str | None:
@@ -45,29 +66,30 @@ class Receiver:
 
     def __init__(self, listener: Listener, answers: Answers, *, own: bool) -> None:
         self.messages: list[Message] = []
-        self._listener, self._answers, self._own, self._came = listener, answers, own, 0
+        self.listener, self._answers, self._own, self._came = listener, answers, own, 0
         self._lock = threading.Lock()
         self._path = f"/callback/{secrets.token_hex(8)}"
         self.url = listener.base + self._path
 
     def __enter__(self) -> Receiver:
         """Listen."""
-        self._listener.receivers[self._path] = self
+        self.listener.receivers[self._path] = self
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
-        self._listener.receivers.pop(self._path, None)
+        self.listener.receivers.pop(self._path, None)
         if self._own:
-            self._listener.close()
+            self.listener.close()
 
-    def take(self, message: Message) -> int:
-        """Keep a message; the status to answer."""
+    def take(self, message: Message) -> Reply:
+        """Keep a message; how it is answered."""
         with self._lock:
             self._came += 1
             if len(self.messages) < MOST_MESSAGES:
                 self.messages.append(message)
-            return self._answers(self._came)
+            reply = self._answers(self._came)
+            return reply if isinstance(reply, Reply) else Reply(reply)
 
     @property
     def events(self) -> list[Message]:
@@ -96,13 +118,21 @@ class Listener:
             def do_POST(self) -> None:
                 receiver = outer.receivers.get(outer.known_path(self.path))
                 content = self.rfile.read(min(MOST_BYTES, outer.length_of(self.headers.get("content-length"))))
-                status = 404
+                reply = Reply(404)
                 if receiver is not None:
                     headers = {name.lower(): value for name, value in self.headers.items()}
-                    status = receiver.take(Message(headers, content, read_json(content)))
-                self.send_response(status)
-                self.send_header("content-length", "0")
+                    value, at = read_json(content), stopwatch()
+                    reply = receiver.take(Message(headers, content, value, self.path, self.command, at))
+                if reply.closes:
+                    self.close_connection = True
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
+                self.send_response(reply.status)
+                for name, value in {"content-length": "0", **reply.headers}.items():
+                    self.send_header(name, value)
                 self.end_headers()
+
+            do_GET = do_PUT = do_POST  # noqa: N815 - the names that http.server looks for
 
             def log_message(self, *args: Any) -> None:
                 pass

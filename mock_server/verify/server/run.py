@@ -20,8 +20,10 @@ from mock_server.verify.server.checks import (
     external_ids,
     gateway,
     images,
+    isolation,
     keys,
     life,
+    lives,
     malformed,
     names,
     queue_errors,
@@ -29,6 +31,7 @@ from mock_server.verify.server.checks import (
     queue_results,
     queue_submit,
     refusals,
+    refused_free,
     rules,
     specs,
     stock,
@@ -41,8 +44,9 @@ from mock_server.verify.server.target import Target
 from mock_server.verify.server.trying import Trying
 
 CHECKS = (
-    gateway, keys, malformed, rules, bounds, images, life, queue_submit, queue_life, queue_results, queue_errors,
-    refusals, names, external_ids, account, discovery, specs, upload, callbacks, stock,
+    gateway, keys, malformed, rules, bounds, images, lives, life, queue_submit, queue_life, queue_results,
+    queue_errors, refusals, names, external_ids, account, discovery, specs, upload, isolation, refused_free, callbacks,
+    stock,
 )  # fmt: skip
 DEPTHS = {"default": 1, "deep": 5}
 
@@ -71,12 +75,21 @@ class Plan:
     @property
     def calls(self) -> int:
         """How many calls it makes at most."""
-        return sum(case.calls for case in self.cases)
+        return sum(case.calls for case in _once(self.cases))
 
     @property
     def cost(self) -> float:
         """What it costs at most, in USD, by the prices assumed here."""
-        return sum(case.cost for case in self.cases)
+        return sum(case.cost for case in _once(self.cases))
+
+
+def _once(cases: Iterable[Case]) -> Iterator[Case]:
+    """One case of each task: what several look at is called and paid for once."""
+    seen: set[str] = set()
+    for case in cases:
+        if not case.of or case.of not in seen:
+            seen.add(case.of)
+            yield case
 
 
 def all_cases(endpoints: Mapping[str, Endpoint], seed: int, depth: str = "default") -> list[Case]:
@@ -105,13 +118,15 @@ def plan(
     of_models = [case for case in cases if not models or case.model in models]
     selection.require_known([f"{case.property} {case.id}" for case in of_models], "check or case")
     wanted = [case for case in of_models if selection.takes(f"{case.property} {case.id}")]
-    kept, left_out, spent = [], [], 0.0
+    kept, left_out, spent, paid = [], [], 0.0, set[str]()
     for case in sorted(wanted, key=lambda case: case.cost):
-        if (free_only and case.makes_tasks()) or (max_cost is not None and spent + case.cost > max_cost):
+        cost = 0.0 if case.of and case.of in paid else case.cost
+        if (free_only and case.makes_tasks()) or (max_cost is not None and spent + cost > max_cost):
             left_out.append(case)
         else:
             kept.append(case)
-            spent += case.cost
+            spent += cost
+            paid.add(case.of)
     return Plan(kept, left_out)
 
 
@@ -133,6 +148,7 @@ def run(
     control = RunControl() if control is None else control
     result = Result(seed, target.base_url, not_tried=list(planned.left_out), without=without)
     began = stopwatch()
+    target.planned = frozenset(case.id for case in planned.cases)
 
     def stopped() -> str:
         found = sum(accepted(one) is None for one in result.findings)

@@ -5,6 +5,7 @@ Times are seconds. Any number of threads may call at once.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -12,7 +13,7 @@ import secrets
 import string
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import ip_address
@@ -63,7 +64,8 @@ class Target(Calling):
 
     Where time cannot be moved, a task is looked at every ``poll_every`` seconds, for ``patience`` seconds at most.
     ``queue_form`` is the form of the queue protocol that the first submit's answer had; for ``announce_for`` seconds an
-    answer to a body that is announced and not sent is waited for. ``mark`` is in every name that this run gives.
+    answer to a body that is announced and not sent is waited for. ``mark`` is in every name that this run gives,
+    ``planned`` the ids of the cases that are tried, None for all.
     """
 
     base_url: str
@@ -74,6 +76,8 @@ class Target(Calling):
     judge: Callable[[Exchange], None] = lambda exchange: None
     calls: int = 0
     controlled: bool = False
+    #: It is a kirin-mock whose clock cannot be read, and may run at any pace.
+    virtual_time: bool = False
     uncontrolled: str = "the target has no control API, so time cannot be moved"
     exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=KEPT))
     min_gap: float = 0.0
@@ -81,6 +85,7 @@ class Target(Calling):
     patience: float = 900.0
     queue_form: str = ""
     announce_for: float = 5.0
+    planned: frozenset[str] | None = None
     mark: str = field(default_factory=new_mark)
     connection: Connection = field(default_factory=Connection)
     #: Whether tasks are cancelled once their case is over: they take up running slots, or money.
@@ -113,6 +118,7 @@ class Target(Calling):
             self.control("POST", "reset")
             self.control("PUT", "clock", {"mode": "manual"})
         except NotExercised as why:
+            self.virtual_time = self.controlled
             self.controlled, self.uncontrolled = False, str(why)
         return self
 
@@ -238,6 +244,12 @@ class Target(Calling):
                 "the target cannot reach this machine; give a public address with --callback-base", "callbacks"
             )
         return Receiver(Listener(), answers, own=True)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """What listens for many receivers at once that the target can reach. Raises NotExercised."""
+        with self.receiver() as receiver:
+            yield receiver.listener
 
     @property
     def is_local(self) -> bool:

@@ -45,7 +45,8 @@ class Trying:
             try:
                 for case in beside:
                     pool.submit(self._one, case)
-                self._each([case for case in cases if not case.follows and not case.alone])
+                rest = [case for case in cases if not case.follows and not case.alone]
+                self._each(sorted(rest, key=lambda case: case.after))
             except BaseException:
                 self._target.stopping.set()
                 raise

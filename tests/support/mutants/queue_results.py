@@ -8,7 +8,7 @@ from tests.support.broken import Mutant, dropping, setting
 from tests.support.broken_queue import OLDER, items, result
 from tests.support.mutants.models import MASTER, MULTI, T2V, V1_5, V3
 
-RESULT = "gives the result on the queue"
+RESULT, VIDEO = "gives the result on the queue", "gives the video that was asked for"
 
 MUTANTS = [
     Mutant(
@@ -73,7 +73,7 @@ MUTANTS = [
     Mutant(
         "queue: has another file_size",
         T2V,
-        RESULT,
+        VIDEO,
         settings={"media": "tiny"},
         edit=result(items(lambda item: {**item, "file_size": item["file_size"] + 1})),
     ),

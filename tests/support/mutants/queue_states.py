@@ -7,6 +7,7 @@ from tests.support.broken_queue import OLDER, Backwards, Changing, Late, asked, 
 from tests.support.mutants.models import MASTER, MULTI, T2V, V1_5, V3
 
 STATUS = "tells the status on the queue"
+AGREE = "is one task on both protocols"
 
 MUTANTS = [
     Mutant("queue: writes in_queue", T2V, STATUS, edit=standing(setting(status="in_queue"), "IN_QUEUE")),
@@ -128,5 +129,5 @@ MUTANTS = [
         settings=OLDER,
         edit=standing(setting(status="completed"), "in_progress"),
     ),
-    Mutant("queue: is over after the poll", T2V, STATUS, edit=standing(Late(), "COMPLETED")),
+    Mutant("queue: is over after the poll", T2V, AGREE, edit=standing(Late(), "COMPLETED")),
 ]

@@ -1,29 +1,32 @@
-"""Callbacks: one for each change, in order, as the poll shows it, tried again when refused, signed with a secret.
+"""Callbacks that are not taken: tried again as documented, with the same id and body, until a 2xx or 410 ends it.
 
-The receivers listen on this machine, so the target must be able to reach it, or a public address that leads here.
+The receivers are hosted here, on this machine, so the target must be able to reach it. Whether each change is told at
+all is looked at in ``life_callbacks``.
 """
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from mock_server.contract.endpoint import Endpoint
-from mock_server.platform.courier import signature
 from mock_server.verify.server.case import Case, Problem, Tried
-from mock_server.verify.server.checks.common import Json, Material, body_of, task_of, told
-from mock_server.verify.server.checks.queue import cancel_running
-from mock_server.verify.server.exchange import Exchange
-from mock_server.verify.server.queue_forms import is_number
-from mock_server.verify.server.receiver import Answers, Message, Receiver
-from mock_server.verify.server.target import MOST_STEPS, NotExercised, Target
-from mock_server.verify.server.waiting import FINAL
+from mock_server.verify.server.checks.callback_cancelled import cancelled
+from mock_server.verify.server.checks.common import DOCUMENTED, QUEUE, Json, Material, share
+from mock_server.verify.server.checks.life_callbacks import CALLS, signature_problem
+from mock_server.verify.server.deliveries import SCHEDULE, Deliveries, Received, Receiving
+from mock_server.verify.server.receiver import Message, Reply
+from mock_server.verify.server.target import NotExercised, Target
 
-#: How long after a task has ended its last callback may come, in real seconds; and how long three attempts may take.
-SOON, BETWEEN = 15.0, 30.0
-MOST_CALLS = MOST_STEPS + 6
+Look = Callable[[Received], Iterator[Problem]]
+
+#: Answers that every model's callbacks meet, and others, each of which one model's meet.
+RETRIED, ALSO_RETRIED = (307, 404, 408, 429, 502, 503), (301, 302, 303, 308, 400, 401, 403, 405, 409, 422, 500, 504)
+ENDS, ALSO_ENDS = (202, 204), (201, 203, 205, 206, 226, 299)
+#: Seconds by which an attempt may be earlier than documented: timestamps are whole seconds.
+EARLY = 1
+#: An event that was taken may come once more: delivery is at least once. More often is a retry.
+COPIES = 2
 
 
 def cases(material: Material) -> Iterator[Case]:
@@ -31,169 +34,138 @@ def cases(material: Material) -> Iterator[Case]:
     for model, endpoint in material.endpoints.items():
         params = material.bodies[model].cheapest
         cost = material.bodies[model].cost(params)
-        kinds: dict[str, tuple[str, Callable[[Endpoint, Json], Tried]]] = {
-            "told": ("a callback is sent when the status changes, as the task then is", _told),
-            "retried": ("anything but 2xx is tried again, with the same id and body", _retried),
-            "cancelled": ("a cancelled task is reported as failed", _cancelled),
-            "signed": ("v1,HMAC-SHA256 over id.timestamp.body", _signed),
-        }
-        for kind, (says, check) in kinds.items():
+        looks = _looks(endpoint, params, material)
+        deliveries = Deliveries([receiving for receiving, _, _ in looks])
+        for number, (receiving, says, look) in enumerate(looks):
             yield Case(
-                f"{endpoint.short}/callback/{kind}", "calls back", model, (f"callback {model} {kind}",),
-                f"{says} ({endpoint.short}#callback_url, wire#5)", MOST_CALLS, cost,
-                check(endpoint, params), follows=True,
+                f"{endpoint.short}/callback/{receiving.name}", CALLS, model, (f"callback {model} {receiving.name}",),
+                f"{says} ({endpoint.short}#callback_url, wire#5)", 2, cost, _tried(deliveries, receiving, look),
+                follows=number == 0, after=number > 0,
             )  # fmt: skip
+        yield Case(
+            f"{endpoint.short}/callback/cancelled", CALLS, model, (f"callback {model} cancelled",),
+            f"a cancelled task is reported as failed ({endpoint.short}#callback_url, wire#5)", 6, cost,
+            cancelled(endpoint, params), follows=True,
+        )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Subscription:
-    """A task whose callbacks come to a receiver of ours. One that was done ``at_once`` may never be seen to run."""
-
-    task: str
-    receiver: Receiver
-    at_once: bool
-
-    def right(self, end: str) -> bool:
-        """Whether the events tell what they should, in order."""
-        told = self.receiver.statuses
-        return told == ["in_progress", end] or (self.at_once and told == [end])
-
-
-@contextlib.contextmanager
-def _subscribed(
-    target: Target, endpoint: Endpoint, params: Json, answers: Answers = lambda _: 200
-) -> Iterator[_Subscription]:
-    with target.receiver(answers) as receiver:
-        made = target.submit(endpoint, {**params, "callback_url": receiver.url})
-        task = task_of(made)
-        if not task:
-            raise NotExercised(f"a body with callback_url is rejected: {told(made)}")
-        yield _Subscription(task, receiver, body_of(target.poll(task)).get("status") in FINAL)
-
-
-def _first(target: Target, receiver: Receiver) -> Message:
-    """The first message, once it has come."""
-    return target.until(lambda: receiver.messages[0] if receiver.messages else None, "no callback came")
-
-
-def _told(endpoint: Endpoint, params: Json) -> Tried:
+def _tried(deliveries: Deliveries, receiving: Receiving, look: Look) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
-        with _subscribed(target, endpoint, params) as subscribed:
-            receiver, first = subscribed.receiver, _first(target, subscribed.receiver)
-            yield from _start_problems(target, subscribed, first)
-            poll = _over(target, subscribed)
-            if not subscribed.right("completed"):
-                yield Problem(f"two callbacks report two changes, in order; there came {receiver.statuses}", poll)
-            elif receiver.events[-1].json != poll.json:
-                yield Problem(f"the last callback differs from the poll: {receiver.events[-1].json}", poll)
-            kinds = {message.headers.get("content-type", "").partition(";")[0] for message in receiver.messages}
-            if kinds != {"application/json"}:
-                yield Problem(f"callbacks are JSON by their Content-Type, not {sorted(kinds)}", poll)
-            ids = [message.id for message in receiver.events]
-            if None in ids:
-                yield Problem(f"each event has a webhook-id of its own, not {ids}", poll)
+        received = deliveries.received(target, receiving)
+        if not received.messages:
+            yield Problem("no callback came for a task that was made with callback_url", received.made)
+            return
+        yield from _common_problems(target, received)
+        if target.virtual_time and receiving.retry_after:
+            raise NotExercised("the clock of the target runs at a pace of its own", "control")
+        yield from look(received)
 
     return tried
 
 
-def _progress(body: Json) -> float:
-    """How far a task is; one that has ended tells no progress."""
-    progress: Any = body.get("progress", 1.0)
-    return progress if is_number(progress) else 0.0
+def _looks(endpoint: Endpoint, params: Json, material: Material) -> list[tuple[Receiving, str, Look]]:
+    """The ways to answer, each with what is documented for it, and the look at what came."""
+    found: list[tuple[Receiving, str, Look]] = []
+    shapes = itertools.cycle((DOCUMENTED, QUEUE))
+
+    def add(name: str, says: str, look: Look, *replies: Reply, always: bool = False, retry_after: str = "") -> None:
+        receiving = Receiving(name, endpoint, params, next(shapes), replies, always, retry_after)
+        found.append((receiving, says, look))
+
+    again = "anything but 2xx is tried again after 1 s, with the same id and body"
+    for status in _those(RETRIED, ALSO_RETRIED, endpoint, material):
+        headers = {"Location": "/elsewhere"} if status // 100 == 3 else {}
+        add(f"retried after {status}", again, _retry_problems, Reply(status, headers))
+    add("retried after a reset", again, _retry_problems, Reply(closes=True))
+    add("retried twice", "attempts 1 and 5 s after the previous one", _retry_problems, Reply(500), Reply(500))
+    for status, kind in ((429, "seconds"), (503, "seconds"), (429, "date"), (503, "date")):
+        name = f"{status} with Retry-After in {kind}" if kind == "seconds" else f"{status} with Retry-After as a date"
+        add(name, "429 and 503 honour Retry-After", _asked_problems, Reply(status), retry_after=kind)
+    for status in _those(ENDS, ALSO_ENDS, endpoint, material):
+        add(f"ended by {status}", "2xx ends it", _ended_problems, Reply(status), always=True)
+    add("given up after 410", "410 gives up", _gone_problems, Reply(410))
+    add("never taken", "attempts 1, 5, 30, 120, 600 s after the previous one", _never_problems, Reply(500), always=True)
+    return found
 
 
-def _start_problems(target: Target, subscribed: _Subscription, first: Message) -> Iterator[Problem]:
-    """What is wrong with the message that comes when a task begins to run."""
-    poll, body = target.poll(subscribed.task), first.json if isinstance(first.json, dict) else {}
-    if subscribed.at_once:
+def _those(core: tuple[int, ...], others: tuple[int, ...], endpoint: Endpoint, material: Material) -> list[int]:
+    """The statuses for one model: at depth all; else the core, and its share of the others."""
+    return [*core, *(others if material.depth > 1 else share(endpoint, others))]
+
+
+def _common_problems(target: Target, received: Received) -> Iterator[Problem]:
+    """What is wrong with any attempt: its id, its timestamp, its signature, and the order of events."""
+    made = received.made
+    for message, (earliest, latest) in zip(received.messages, received.spans, strict=False):
+        if not message.id:
+            yield Problem("a callback has no webhook-id", made)
+        elif message.timestamp is None or not earliest - EARLY <= message.timestamp <= latest + EARLY:
+            yield Problem(
+                f"webhook-timestamp is {message.timestamp}; this attempt was made between {earliest:.0f} and "
+                f"{latest:.0f}", made,
+            )  # fmt: skip
+        elif target.callback_secret and (wrong := signature_problem(target.callback_secret, message)):
+            yield Problem(wrong, made)
+    first: dict[str, Message] = {}
+    for message in received.messages:
+        if first.setdefault(message.id or "", message).content != message.content:
+            yield Problem("a callback that is tried again has another body", made)
+    told = [message.status for message in first.values()]
+    if received.complete and told not in (["in_progress", "completed"], ["completed"]):
+        yield Problem(f"callbacks tell that a task runs, and that it has completed, in order; there came {told}", made)
+
+
+def _gaps(received: Received) -> list[int]:
+    """The seconds between the attempts at the first event."""
+    moments = [received.messages[place].timestamp or 0 for place in received.first]
+    return [later - earlier for earlier, later in itertools.pairwise(moments)]
+
+
+def _retry_problems(received: Received) -> Iterator[Problem]:
+    """What is wrong with the attempts that follow some that failed."""
+    failed = len(received.receiving.replies)
+    gaps = _gaps(received)[:failed]
+    if len(gaps) < failed:
+        ids = [message.id for message in received.messages]
+        said = f"a callback that failed {failed} times is tried again with the same id"
+        yield Problem(f"{said}; there came {ids}", received.made)
         return
-    if first.status != "in_progress" or body.get("id") != subscribed.task:
-        yield Problem(f"a callback says in_progress when the task starts running; there came {first.json}", poll)
-    elif _progress(body) > _progress(body_of(poll)):
-        yield Problem(f"the callback was ahead of the poll: {first.json}", poll)
+    for number, (gap, due) in enumerate(zip(gaps, SCHEDULE, strict=False), 2):
+        if not due - EARLY <= gap <= due + received.late:
+            yield Problem(f"attempt {number} came {gap} s after the previous one; {due} s was due", received.made)
+    if len(received.first) > failed + COPIES:
+        count = len(received.first)
+        yield Problem(f"a callback that was taken at attempt {failed + 1} came {count} times", received.made)
 
 
-def _over(target: Target, subscribed: _Subscription) -> Exchange:
-    """The last poll of a task, once its last callback may have come."""
-    poll = target.ended(subscribed.task)
-    end = body_of(poll).get("status")
-    target.until(
-        lambda: True if end in subscribed.receiver.statuses else None,
-        f"no callback said {end!r} after the poll did",
-        SOON,
+def _asked_problems(received: Received) -> Iterator[Problem]:
+    """What is wrong with the attempt that follows a Retry-After."""
+    gaps, asked = _gaps(received), received.asked
+    if not gaps:
+        yield Problem(f"a callback that was asked to wait {asked} s did not come again", received.made)
+    elif not asked - EARLY <= gaps[0] <= asked + received.late + EARLY:
+        yield Problem(f"the next attempt came after {gaps[0]} s; Retry-After asked for {asked} s", received.made)
+
+
+def _ended_problems(received: Received) -> Iterator[Problem]:
+    """Whether an event that was taken is tried again."""
+    if len(received.first) > COPIES:
+        status = received.receiving.replies[0].status
+        yield Problem(f"a callback that was answered {status} came {len(received.first)} times", received.made)
+
+
+def _gone_problems(received: Received) -> Iterator[Problem]:
+    if len(received.first) > 1:
+        yield Problem(f"a callback that was answered 410 came {len(received.first)} times", received.made)
+
+
+def _never_problems(received: Received) -> Iterator[Problem]:
+    """What is wrong with the whole schedule."""
+    if not received.complete:
+        raise NotExercised("the whole schedule of attempts takes 13 minutes, and time cannot be moved")
+    gaps = _gaps(received)
+    right = len(gaps) == len(SCHEDULE) and all(
+        due - EARLY <= gap <= due + received.late for gap, due in zip(gaps, SCHEDULE, strict=True)
     )
-    target.settle(100)
-    return poll
-
-
-def _retried(endpoint: Endpoint, params: Json) -> Tried:
-    def tried(target: Target) -> Iterator[Problem]:
-        with _subscribed(target, endpoint, params, lambda number: 500 if number <= 2 else 200) as subscribed:
-            receiver = subscribed.receiver
-            _attempts(target, receiver)
-            poll = target.poll(subscribed.task)
-            again = receiver.messages[:3]
-            if len(again) < 3 or len({message.id for message in again}) != 1:
-                ids = [message.id for message in receiver.messages]
-                yield Problem(
-                    f"a failed callback is tried again after 1 and 5 s with the same id; there came {ids}",
-                    poll,
-                )
-            elif len({message.content for message in again}) != 1:
-                yield Problem("a callback that is tried again has another body", poll)
-            _over(target, subscribed)
-            if not subscribed.right("completed"):
-                said = [message.status for message in receiver.messages]
-                yield Problem(f"after two failed attempts the end is sent, last; there came {said}", poll)
-
-    return tried
-
-
-def _attempts(target: Target, receiver: Receiver) -> None:
-    """Let the time pass in which an event is tried three times."""
-    _first(target, receiver)
-    if target.controlled:
-        for seconds in (1, 5):
-            target.advance(seconds)
-        return
-    target.until(
-        lambda: True if len(receiver.messages) >= 3 else None,
-        "a callback that was answered 500 was not tried three times",
-        BETWEEN,
-    )
-
-
-def _cancelled(endpoint: Endpoint, params: Json) -> Tried:
-    def tried(target: Target) -> Iterator[Problem]:
-        with _subscribed(target, endpoint, params) as subscribed:
-            receiver = subscribed.receiver
-            _first(target, receiver)
-            cancel_running(target, endpoint, subscribed.task)
-            poll = _over(target, subscribed)
-            if not subscribed.right("failed") or receiver.events[-1].json != poll.json:
-                said = [message.json for message in receiver.messages]
-                yield Problem(f"a cancelled task is reported as failed, as the poll shows it; there came {said}", poll)
-
-    return tried
-
-
-def _signed(endpoint: Endpoint, params: Json) -> Tried:
-    def tried(target: Target) -> Iterator[Problem]:
-        if not target.callback_secret:
-            raise NotExercised("no callback secret is known; give it with --callback-secret", "callback-secret")
-        with _subscribed(target, endpoint, params) as subscribed:
-            receiver, poll = subscribed.receiver, _over(target, subscribed)
-            if not receiver.messages:
-                yield Problem("no callback came to be looked at", poll)
-            for message in receiver.messages:
-                given = message.headers.get("webhook-signature", "")
-                name, at = message.headers.get("webhook-id", ""), message.headers.get("webhook-timestamp", "")
-                due = (
-                    signature(target.callback_secret, name, int(at), message.content)
-                    if at.isascii() and at.isdigit()
-                    else "a timestamp"
-                )
-                if due not in given.split():
-                    yield Problem(f"the signature is {given!r}; {due!r} was due", poll)
-
-    return tried
+    if not right:
+        yield Problem(f"attempts came {gaps} s after each other; {list(SCHEDULE)} were due, and no more", received.made)

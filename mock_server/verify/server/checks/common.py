@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from mock_server.contract.endpoint import Endpoint
+from mock_server.models import discover
 from mock_server.verify.server.bodies import Bodies
 from mock_server.verify.server.case import Problem, Tried
 from mock_server.verify.server.target import Exchange, Target
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 DOCUMENTED, WRAPPED, QUEUE = "documented", "wrapped", "queue"
 
@@ -25,6 +27,12 @@ class Material:
     bodies: Mapping[str, Bodies]
     depth: int
     seed: int
+
+
+def share(endpoint: Endpoint, of: Sequence[T]) -> Sequence[T]:
+    """The part of a list that falls to one model, so that all models together have all of it."""
+    models = sorted(discover())
+    return of[models.index(endpoint.model) :: len(models)]
 
 
 def task_of(exchange: Exchange) -> str:

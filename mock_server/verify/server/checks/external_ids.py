@@ -64,10 +64,12 @@ NO_TASKS: tuple[str, ...] = (
 
 def cases(material: Material) -> Iterator[Case]:
     """The cases."""
-    models = list(material.endpoints)
+    every = list(discover())
     for number, name in enumerate(AWKWARD):
-        for model in models[number % max(1, len(models)) :][: 1 if material.depth == 1 else None]:
-            endpoint, bodies = material.endpoints[model], material.bodies[model]
+        for model, endpoint in material.endpoints.items():
+            if material.depth == 1 and every.index(model) != number % len(every):
+                continue
+            bodies = material.bodies[model]
             yield _case(endpoint, bodies, f"awkward/{number}", IDS, "awkward ids", 4,
                         _found(endpoint, bodies.cheapest, name, SHAPES[number % 3], must=True))  # fmt: skip
     for model, endpoint in material.endpoints.items():

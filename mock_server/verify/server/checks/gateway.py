@@ -14,7 +14,7 @@ from mock_server.verify.server.checks.common import (
     task_of,
     told,
 )
-from mock_server.verify.server.target import Exchange, NotExercised, Target
+from mock_server.verify.server.target import Exchange, Target
 
 SUBMIT = "/model/v1/generation"
 
@@ -54,10 +54,6 @@ def cases(material: Material) -> Iterator[Case]:
             _no_key(endpoint, params),
         )  # fmt: skip
         yield Case(
-            f"{endpoint.short}/other-user", "keeps users apart", model, (f"isolation {model}",),
-            "tasks of another key are 404 (wire#1)", 3, cost, _other_user(endpoint, params),
-        )  # fmt: skip
-        yield Case(
             f"{endpoint.short}/external-id", "keeps external ids unique", model, (f"gateway 40901 {model}",),
             f"external_task_id must be unique within one user ({endpoint.short}#external_task_id)", 4, 2 * cost,
             _unique(endpoint, params),
@@ -82,22 +78,6 @@ def _no_key(endpoint: Endpoint, params: dict[str, object]) -> Tried:
                 yield from refusal_problems(endpoint, exchange, endpoint.errors.unauthenticated, 401)
             else:
                 yield from gateway_problems(exchange, 401, 40101)
-
-    return tried
-
-
-def _other_user(endpoint: Endpoint, params: dict[str, object]) -> Tried:
-    def tried(target: Target) -> Iterator[Problem]:
-        if not target.other_key:
-            raise NotExercised("no second key is known; give one with --other-key", "other-key")
-        task = task_of(target.submit(endpoint, params))
-        if not task:
-            raise NotExercised("the body was rejected")
-        other = target.other_key
-        yield from gateway_problems(target.poll(task, key=other), 404, 40401)
-        mine = target.poll(task)
-        if not task_of(mine):
-            yield Problem(f"the owner does not see the task: {told(mine)}", mine)
 
     return tried
 

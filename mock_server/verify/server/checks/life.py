@@ -1,4 +1,4 @@
-"""The life of a task on the generation side: progress never falls, what is final stays, timing is told."""
+"""Tasks that fail or are cancelled, on the generation side. How one goes well is in ``life_course``."""
 
 from __future__ import annotations
 
@@ -7,28 +7,20 @@ from typing import Any
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.server.case import Case, Problem, Tried
-from mock_server.verify.server.checks.common import DOCUMENTED, QUEUE, WRAPPED, Json, Material, body_of, task_of, told
+from mock_server.verify.server.checks.common import DOCUMENTED, WRAPPED, Json, Material, body_of, task_of, told
+from mock_server.verify.server.checks.life_fields import TIMING, moments_problems
 from mock_server.verify.server.checks.queue import cancel_running
-from mock_server.verify.server.queue_forms import is_number, is_whole
 from mock_server.verify.server.target import MOST_STEPS, Exchange, NotExercised, Target
-from mock_server.verify.server.waiting import FINAL
 
-TIMING, SENT = "tells when tasks were queued and ended", "keeps the metadata that was sent"
+SENT = "keeps the metadata that was sent"
 
 
 def cases(material: Material) -> Iterator[Case]:
-    """The cases: a task that completes, one that fails with each documented code, one that is cancelled."""
+    """The cases: a task that fails with each documented code, one that is cancelled."""
     for model, endpoint in material.endpoints.items():
         params = material.bodies[model].cheapest
         cost = material.bodies[model].cost(params)
         states = f"transition {model}"
-        for shape in (DOCUMENTED, QUEUE):
-            yield Case(
-                f"{endpoint.short}/life/completes/{shape}", "lives as documented", model,
-                (f"{states} queued", f"{states} in_progress", f"{states} completed", f"progress {model}"),
-                f"status, progress, output and usage of a task ({endpoint.short}#response)", MOST_STEPS + 3, cost,
-                _completes(endpoint, params, shape), follows=True,
-            )  # fmt: skip
         for code in [row.code for row in endpoint.errors.codes] or ["50001"]:
             yield Case(
                 f"{endpoint.short}/life/fails/{code}", "fails as documented", model,
@@ -42,7 +34,7 @@ def cases(material: Material) -> Iterator[Case]:
                 (f"{states} cancelled {when}",), "a cancelled task reads as failed on the generation side (wire#2)",
                 MOST_STEPS + 9, cost, _cancelled(endpoint, params, running=running), follows=True,
             )  # fmt: skip
-        for end in ("completed", "failed", "cancelled"):
+        for end in ("failed", "cancelled"):
             yield Case(
                 f"{endpoint.short}/life/timing/{end}", TIMING, model, (f"timing {model} {end}",),
                 "metadata has in_queue_at and, once ended, completed_at, in Unix milliseconds (wire#1)", MOST_STEPS + 8,
@@ -60,58 +52,6 @@ def _submitted(target: Target, endpoint: Endpoint, params: Json, shape: str) -> 
     if not task:
         raise NotExercised(f"the body was rejected: {told(exchange)}")
     return task, exchange
-
-
-def _completes(endpoint: Endpoint, params: Json, shape: str) -> Tried:
-    def tried(target: Target) -> Iterator[Problem]:
-        task, made = _submitted(target, endpoint, params, shape)
-        if shape == DOCUMENTED:
-            yield from _first_problems(made)
-        watch = _Watch()
-        for poll in target.follow(task):
-            yield from watch.look(poll)
-        yield from _end_problems(target, task, poll)
-
-    return tried
-
-
-def _first_problems(made: Exchange) -> Iterator[Problem]:
-    body = body_of(made)
-    if body.get("status") != "in_progress" or body.get("progress") != 0:
-        yield Problem(f"a submit answers in_progress with progress 0, not {told(made)}", made)
-
-
-class _Watch:
-    """Looks at one poll after another."""
-
-    def __init__(self) -> None:
-        self._progress = 0.0
-
-    def look(self, poll: Exchange) -> Iterator[Problem]:
-        """What is wrong with a poll: progress is there only before the end, and never falls."""
-        body = body_of(poll)
-        progress: Any = body.get("progress")
-        if body.get("status") in FINAL:
-            if "progress" in body:
-                yield Problem(f"progress is there only while a task is in progress: {told(poll)}", poll)
-        elif not is_number(progress):
-            yield Problem(f"a task in progress has the progress {progress!r}", poll)
-        elif not self._progress <= progress <= 1:
-            yield Problem(f"progress went from {self._progress} to {progress}", poll)
-        else:
-            self._progress = progress
-
-
-def _end_problems(target: Target, task: str, last: Exchange) -> Iterator[Problem]:
-    """What is wrong with a task that has completed: that it did not, or that it changes again."""
-    body = body_of(last)
-    if body.get("status") != "completed":
-        yield Problem(f"a task of an accepted body ended as {told(last)}", last)
-        return
-    target.settle()
-    again = target.poll(task)
-    if again.json != last.json:
-        yield Problem(f"a final task changed from {told(last)} to {told(again)}", again)
 
 
 def _fails(endpoint: Endpoint, params: Json, code: str) -> Tried:
@@ -166,14 +106,14 @@ def _timed(endpoint: Endpoint, params: Json, end: str) -> Tried:
             target.advance(0)  # only a kirin-mock can be told to fail a task
         task, _ = _submitted(target, endpoint, params, DOCUMENTED)
         before = target.poll(task)
-        yield from _timing_problems(before)
+        yield from moments_problems(before)
         if end == "failed":
             _let_run(target, endpoint, task)
             target.control("POST", f"tasks/{task}/fail", {"code": endpoint.errors.generation_failed})
         elif end == "cancelled":
             target.queue(endpoint, task, "cancel")
         poll = target.ended(task)
-        yield from _timing_problems(poll)
+        yield from moments_problems(poll)
         began = [_metadata_of(one).get("in_queue_at") for one in (before, poll)]
         if began[0] != began[1]:
             yield Problem(f"in_queue_at changed from {began[0]} to {began[1]}", poll)
@@ -188,26 +128,6 @@ def _timed(endpoint: Endpoint, params: Json, end: str) -> Tried:
 def _metadata_of(exchange: Exchange) -> Json:
     metadata = body_of(exchange).get("metadata")
     return metadata if isinstance(metadata, dict) else {}
-
-
-def _timing_problems(poll: Exchange) -> Iterator[Problem]:
-    """What is wrong with the timing in a poll's metadata."""
-    body = body_of(poll)
-    metadata, created = body.get("metadata"), body.get("created_at")
-    if not isinstance(metadata, dict) or not isinstance(created, int):
-        yield Problem(f"a task has metadata, and created_at in whole seconds: {told(poll)}", poll)
-        return
-    final = body.get("status") in FINAL
-    due = ("in_queue_at", "completed_at") if final else ("in_queue_at",)
-    moments: list[Any] = [metadata.get(name) for name in due]
-    if not all(is_whole(moment) for moment in moments):
-        yield Problem(f"metadata has {' and '.join(due)} in whole milliseconds, not {metadata!r}", poll)
-    elif "completed_at" in metadata and not final:
-        yield Problem(f"completed_at is there only once a task has ended: {told(poll)}", poll)
-    elif moments != sorted(moments) or not created * 1000 <= moments[0] <= moments[-1]:
-        yield Problem(f"created_at {created} s, in_queue_at, completed_at follow each other, not {metadata!r}", poll)
-    elif any(moment >= (created + 10_000_000) * 1000 for moment in moments):
-        yield Problem(f"the moments of metadata are Unix milliseconds, not {metadata!r}", poll)
 
 
 def _metadata(endpoint: Endpoint, params: Json) -> Tried:

@@ -88,7 +88,10 @@ def status_problems(target: Target, request: Request, exchange: Exchange, status
     if body.get("request_id") != request.id:
         yield Problem(f"the answer is about request {body.get('request_id')!r}; {request.id!r} was asked for", exchange)
     given = request.urls.get("response_url")
-    if body.get("response_url", given) != given:
+    if given is None and "response_url" in body:
+        for says in url_problems("response_url", body["response_url"], request, "response", target.base_url):
+            yield Problem(says, exchange)
+    elif body.get("response_url", given) != given:
         yield Problem(f"response_url is {body.get('response_url')!r}; the submit gave {given!r}", exchange)
 
 

@@ -1,4 +1,4 @@
-"""How a request on the queue goes: its states in order, what is told at each, its result, its failures, its cancel."""
+"""How a request on the queue fails, with each documented code, and is cancelled."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mock_server.verify.server.checks.queue import (
 )
 from mock_server.verify.server.checks.queue_results import result_problems
 from mock_server.verify.server.pictures import plain, png, raw
-from mock_server.verify.server.queue_forms import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, OLDER, ORDER, OVER
+from mock_server.verify.server.queue_forms import CANCELLED, FAILED, IN_PROGRESS, OLDER
 from mock_server.verify.server.target import Exchange, Target
 
-STATUS, FAILURE, CANCEL = "tells the status on the queue", "tells a failure on the queue", "cancels on the queue"
+FAILURE, CANCEL = "tells a failure on the queue", "cancels on the queue"
 SAID = "told to"
 
 
@@ -41,16 +41,10 @@ def _failing_by_itself() -> dict[str, dict[str, Json]]:
 
 
 def cases(material: Material) -> Iterator[Case]:
-    """The cases: one that goes well, one that fails with each documented code, cancels at each moment."""
+    """The cases: one that fails with each documented code, cancels at each moment."""
     for model, endpoint in material.endpoints.items():
         params = material.bodies[model].cheapest
         cost = material.bodies[model].cost(params)
-        yield Case(
-            f"{endpoint.short}/queue/status", STATUS, model,
-            tuple(f"queue {model} status {state}" for state in ("queued", "in_progress", "completed", "time")),
-            "IN_QUEUE, IN_PROGRESS, COMPLETED, each with its own keys; 202 with the same before the end (wire#2)", 60,
-            cost, _goes(endpoint, params), follows=True,
-        )  # fmt: skip
         for code in [row.code for row in endpoint.errors.codes] or ["50001"]:
             yield Case(
                 f"{endpoint.short}/queue/fails/{code}", FAILURE, model,
@@ -76,67 +70,6 @@ def cases(material: Material) -> Iterator[Case]:
             "400 ALREADY_COMPLETED, and the result stays (wire#2)", 6, cost,
             _cancelled_late(endpoint, params), follows=True,
         )  # fmt: skip
-
-
-def _goes(endpoint: Endpoint, params: Json) -> Tried:
-    def tried(target: Target) -> Iterator[Problem]:
-        request = requested(target, endpoint, params)
-        before, state = 0, ""
-        for state, status in until_over(target, request):
-            yield from _standing_problems(target, request, state, status)
-            if ORDER[state] < before:
-                yield Problem(f"a request that was further on is {state} again: {told(status)}", status)
-            before = ORDER[state]
-        if state != COMPLETED:
-            yield Problem(f"a request of an accepted body did not complete: {told(status)}", status)
-            return
-        if target.controlled and request.form is not OLDER:
-            yield from _time_problems(target, request, status)
-        target.settle()
-        again = target.queue(endpoint, request.id, "status")
-        if again.json != status.json:
-            yield Problem(f"what is over changed from {told(status)} to {told(again)}", again)
-
-    return tried
-
-
-def _standing_problems(target: Target, request: Request, state: str, status: Exchange) -> Iterator[Problem]:
-    """What is wrong with a status, and with what the poll and the response say at the same moment."""
-    yield from status_problems(target, request, status)
-    if target.controlled:
-        yield from _agreement_problems(target, request, state, status)
-    if state not in OVER:
-        yield from _early_problems(target, request, status)
-
-
-def _agreement_problems(target: Target, request: Request, state: str, status: Exchange) -> Iterator[Problem]:
-    """What is wrong with a status by what the poll says at the same moment."""
-    poll = body_of(target.poll(request.id))
-    due = {COMPLETED: "completed", FAILED: "failed", CANCELLED: "failed"}.get(state, "in_progress")
-    if poll.get("status") != due:
-        yield Problem(f"the queue says {state}, the poll {poll.get('status')!r}", status)
-    told_progress = body_of(status).get("progress")
-    if due == "in_progress" and told_progress not in (None, poll.get("progress")):
-        yield Problem(f"the queue says progress {told_progress!r}, the poll {poll.get('progress')!r}", status)
-
-
-def _early_problems(target: Target, request: Request, status: Exchange) -> Iterator[Problem]:
-    """What is wrong with the response of a request that is not over."""
-    early = target.queue(request.endpoint, request.id, "response")
-    if target.controlled:
-        yield from same_body_problems(early, status)
-    elif request.form.state(body_of(early)) in OVER or early.status == 200:
-        return  # it ended meanwhile
-    yield from status_problems(target, request, early, 202)
-
-
-def _time_problems(target: Target, request: Request, status: Exchange) -> Iterator[Problem]:
-    """What is wrong with the time that a completed request took to run, by the target's own account of it."""
-    moments = {one["status"]: one["at"] for one in target.control("GET", f"tasks/{request.id}")["transitions"]}
-    due = moments["completed"] - moments["in_progress"]
-    found = body_of(status).get("metrics", {}).get("inference_time")
-    if not isinstance(found, int | float) or abs(found - due) > 0.001:  # it is rounded to milliseconds
-        yield Problem(f"inference_time is {found!r}; it ran for {due:.3f} s", status)
 
 
 def _fails(endpoint: Endpoint, params: Json, code: str) -> Tried:

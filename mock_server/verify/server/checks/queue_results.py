@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mock_server.contract.endpoint import ClipFormat, Endpoint
-from mock_server.verify.server.bodies import Bodies
+from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.server.case import Case, Problem, Tried
 from mock_server.verify.server.checks.common import Json, Material, body_of, told
 from mock_server.verify.server.checks.queue import Request, over, requested
-from mock_server.verify.server.pictures import pictures_of
 from mock_server.verify.server.queue_forms import COMPLETED, OLDER
 from mock_server.verify.server.target import Exchange, Target
 
@@ -19,43 +17,14 @@ VIDEOS = 3
 
 
 def cases(material: Material) -> Iterator[Case]:
-    """The cases: results of different sizes and lengths, and one of several videos."""
+    """The cases: a result of several videos. ``life_results`` looks at those of different sizes and lengths."""
     for model, endpoint in material.endpoints.items():
         bodies = material.bodies[model]
-        for number, params in enumerate(_different(bodies)):
-            yield Case(
-                f"{endpoint.short}/queue/result/{number}", RESULT, model,
-                (f"queue {model} outputs", f"queue {model} usage", f"queue {model} metadata"),
-                f"outputs are flat, of the size and length that were asked for (wire#2, {endpoint.short}#parameters)",
-                5, bodies.cost(params), _result(endpoint, params), follows=True,
-            )  # fmt: skip
         yield Case(
             f"{endpoint.short}/queue/result/several videos", RESULT, model, (f"queue {model} several outputs",),
             "several videos are several items, in order (wire#2)", 5, bodies.cost(bodies.cheapest),
             _several(endpoint, bodies.cheapest), follows=True,
         )  # fmt: skip
-
-
-def _different(bodies: Bodies) -> list[Json]:
-    """The cheapest body, and the next ones whose videos have another length, and another size."""
-
-    def clip(params: Json) -> ClipFormat:
-        return bodies.endpoint.clip(params, pictures_of(bodies.endpoint, params))
-
-    first = clip(bodies.cheapest)
-    others = sorted(bodies.right(30), key=bodies.cost)
-    longer = [params for params in others if clip(params).seconds != first.seconds]
-    larger = [params for params in others if (clip(params).width, clip(params).height) != (first.width, first.height)]
-    return [bodies.cheapest, *longer[:1], *larger[:1]]
-
-
-def _result(endpoint: Endpoint, params: Json) -> Tried:
-    def tried(target: Target) -> Iterator[Problem]:
-        request = requested(target, endpoint, params)
-        over(target, request)
-        yield from result_problems(target, request)
-
-    return tried
 
 
 def _several(endpoint: Endpoint, params: Json) -> Tried:
@@ -67,7 +36,7 @@ def _several(endpoint: Endpoint, params: Json) -> Tried:
         found = body_of(result).get("output" if request.form is OLDER else "outputs")
         if not isinstance(found, list) or len(found) != VIDEOS:
             yield Problem(f"{VIDEOS} videos are {VIDEOS} items, not {found!r}", result)
-        yield from _same_problems(request, result, poll)
+        yield from same_problems(request, result, poll)
 
     return tried
 
@@ -83,12 +52,10 @@ def result_problems(target: Target, request: Request) -> Iterator[Problem]:
         yield Problem(says, result)
     if body.get("request_id") != request.id:
         yield Problem(f"the result is of request {body.get('request_id')!r}, not {request.id!r}", result)
-    yield from _same_problems(request, result, poll)
-    if request.form is not OLDER:
-        yield from _clip_problems(target, request, result)
+    yield from same_problems(request, result, poll)
 
 
-def _same_problems(request: Request, result: Exchange, poll: Exchange) -> Iterator[Problem]:
+def same_problems(request: Request, result: Exchange, poll: Exchange) -> Iterator[Problem]:
     """What differs between the queue's result and the poll of the same task."""
     body, polled = body_of(result), body_of(poll)
     for name in ("usage", "metadata"):
@@ -112,23 +79,3 @@ def _same_problems(request: Request, result: Exchange, poll: Exchange) -> Iterat
 def _listed(value: Any) -> list[Json]:
     """The objects of a list; what is no list has none."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _clip_problems(target: Target, request: Request, result: Exchange) -> Iterator[Problem]:
-    """What is wrong with the items by what was asked for: pixels, seconds, and bytes where they are told."""
-    clip = request.endpoint.clip(request.params, pictures_of(request.endpoint, request.params))
-    due = {"width": clip.width, "height": clip.height, "duration": clip.seconds}
-    for item in _listed(body_of(result).get("outputs")):
-        found = {name: item.get(name) for name in due}
-        if found != due:
-            yield Problem(f"an item has {found}; the request asks for {due}", result)
-        if "file_size" in item:
-            yield from _size_problems(target, item, result)
-
-
-def _size_problems(target: Target, item: Json, result: Exchange) -> Iterator[Problem]:
-    content = target.fetch(str(item.get("url")))
-    if content is None:
-        yield Problem(f"there is no video at {item.get('url')!r}", result)
-    elif len(content) != item["file_size"]:
-        yield Problem(f"file_size is {item['file_size']}; the file has {len(content)} bytes", result)
