@@ -33,6 +33,12 @@ def add_verify(verify: argparse.ArgumentParser) -> None:
     )
     replay.add_argument("replay", metavar="ID", help="the id of the case or of the finding, from the report")
     replay.add_argument("--findings", metavar="FOLDER", help="folder with the findings of verify client")
+    replay.add_argument(
+        "--export",
+        nargs=2,
+        metavar=("FORM", "FOLDER"),
+        help="also write a client's finding as a test (pytest) or as a file of scenarios (scenario)",
+    )
     _add_target(replay)
     add_reach(replay)
     replay.set_defaults(run=_replay)
@@ -210,15 +216,17 @@ def _replay(parsed: argparse.Namespace) -> int:
     from mock_server.verify.client.findings import FOLDER, ID
 
     if ID.fullmatch(parsed.replay):
-        from mock_server.verify.client.command import replay_finding
+        from mock_server.verify.client.replaying import replay_finding
 
         if parsed.url is not None:
             raise UsageError(f"{parsed.replay} is a finding about a client; it is replayed without a URL")
-        return replay_finding(parsed.replay, parsed.findings or FOLDER)
+        return replay_finding(parsed.replay, parsed.findings or FOLDER, parsed.export and tuple(parsed.export))
+    if parsed.export is not None:
+        raise UsageError("--export is for findings about a client")
     _require_schemathesis()
     from mock_server.verify.server.command import Options, verify_server
 
-    return verify_server(Options(**_given(parsed, {"run", "findings", *NAMES}), reach=reach_of(parsed)))
+    return verify_server(Options(**_given(parsed, {"run", "findings", "export", *NAMES}), reach=reach_of(parsed)))
 
 
 def _given(parsed: argparse.Namespace, ours: set[str]) -> dict[str, Any]:

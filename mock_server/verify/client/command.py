@@ -12,20 +12,19 @@ from typing import Any
 import orjson
 
 from mock_server.conformance.properties import Property, Thresholds
-from mock_server.conformance.scorecard import Row, Scorecard, badge, html, junit, printable, text
+from mock_server.conformance.scorecard import Row, Scorecard, badge, html, junit, text
 from mock_server.conformance.strictness import strictness_of
 from mock_server.core.errors import UsageError
 from mock_server.core.folders import require_folder
 from mock_server.core.redaction import safe_text
 from mock_server.core.report_files import write
 from mock_server.models import discover
-from mock_server.verify.client.external import External, Terms
-from mock_server.verify.client.findings import FOLDER, Client, Finding, keep, kept
-from mock_server.verify.client.inprocess import InProcess
-from mock_server.verify.client.loading import load
+from mock_server.verify.client.findings import FOLDER, Client, Finding, keep
 from mock_server.verify.client.narrative import story
 from mock_server.verify.client.properties import ALL, EVERY
-from mock_server.verify.client.run import Broken, Harness, Report, Session, Shown
+from mock_server.verify.client.replaying import name_of
+from mock_server.verify.client.run import Harness, Report, Session, Shown
+from mock_server.verify.client.sessions import session_of
 from mock_server.verify.common import exit_codes
 from mock_server.verify.common.baseline import Baseline, Known
 from mock_server.verify.common.client_reports import accepting, concluded, facts_of, names_of
@@ -54,7 +53,7 @@ class Options:
 def verify_client(options: Options) -> int:
     """Prove a client, and tell; the exit code (docs/verify.md)."""
     common = options.common
-    limits = _limits(strictness_of(options.strictness), options.client)
+    limits = limits_for(strictness_of(options.strictness), options.client)
     common.selection.require_known([names_of(one) for one in EVERY.values()], "property")
     baseline = common.prepared()
     require_folder(options.findings, "--findings")
@@ -86,12 +85,17 @@ def _exit_code(scorecard: Scorecard, report: Report, common: Common) -> int:
     return exit_codes.CLEAN if report.exercised and report.cut_short is None else exit_codes.INCOMPLETE
 
 
-def run(options: Options, limits: Thresholds, control: RunControl, baseline: Baseline | None = None) -> Report:
-    """Prove a client."""
+def run(
+    options: Options,
+    limits: Thresholds,
+    control: RunControl,
+    baseline: Baseline | None = None,
+    session: Session | None = None,
+) -> Report:
+    """Prove a client; ``session`` plays cases with it, where that is not made of the options."""
     selection = options.common.selection
-    harness = Harness(
-        session_of(options.client), limits, options.seed, wanted=lambda one: selection.takes(names_of(one))
-    )
+    session = session_of(options.client) if session is None else session
+    harness = Harness(session, limits, options.seed, wanted=lambda one: selection.takes(names_of(one)))
 
     def counting(found: Report) -> int:
         return sum(
@@ -108,53 +112,13 @@ def run(options: Options, limits: Thresholds, control: RunControl, baseline: Bas
     return report
 
 
-def session_of(client: Client) -> Session:
-    """What plays cases with a client. Raises UsageError."""
-    if client.adapter is not None:
-        return InProcess(load(client.adapter, client.folder), client.patience)
-    _require_program(client.command[0])
-    return External(client.command, Terms(client.time == "virtual", client.scale, client.patience), client.folder)
-
-
-def _require_program(name: str) -> None:
-    if shutil.which(name) is not None:
-        return
-    if Path(name).is_file():
-        raise UsageError(f"{name} is not executable; start it with its interpreter, such as -- python {name}")
-    adapter = f"; an adapter in Python is named as MODULE:NAME, such as {name}:Adapter" if name.isidentifier() else ""
-    raise UsageError(f"{name} is no program that can be run{adapter}")
-
-
-def _limits(limits: Thresholds, client: Client) -> Thresholds:
+def limits_for(limits: Thresholds, client: Client) -> Thresholds:
     """Thresholds that allow for what real time is inexact by."""
     return limits if client.time == "virtual" else replace(limits, slack=limits.slack + REAL_SLACK * client.scale)
 
 
 def _finding(property_id: str, shown: Shown, options: Options, limits: Thresholds) -> Finding:
     return Finding(property_id, safe_text(shown.fault.says), options.client, limits, options.seed, shown.case)
-
-
-def replay_finding(finding_id: str, folder: str) -> int:
-    """Run the case of a finding again, and tell it. 0 when it does not show what it did."""
-    finding = kept(finding_id, folder)
-    harness = Harness(session_of(finding.client), finding.limits, finding.seed)
-    report = Report()
-    try:
-        ran, verdict = harness.run(finding.case)
-    except Broken as broken:
-        raise UsageError(str(broken)) from None
-    finally:
-        harness.close(report)
-    complaints = [says for about, says in harness.complaints.items() if about == finding.about]
-    faults = [*(fault.says for fault in verdict.of(finding.about)), *complaints]
-    one = EVERY[finding.about]
-    print(f"{one.id} {one.name} ({one.severity}): {one.says}")
-    print(f"    client    {_name(finding.client)}")
-    for line in (*finding.case.told(), *story(ran)):
-        print(f"    {printable(line)}")
-    said = "; ".join(dict.fromkeys(printable(safe_text(says)) for says in faults))
-    print(f"    {'violated  ' + said if faults else 'satisfied in this case now'}")
-    return 1 if faults else 0
 
 
 def scorecard_of(
@@ -175,13 +139,9 @@ def scorecard_of(
         notes.append(f"stopped: {report.stopped}")
     if report.cut_short is not None:
         notes.append(f"incomplete: {report.cut_short}, after {report.runs} of {report.planned} cases")
-    about = {"client": _name(options.client), "seed": str(options.seed), "strictness": options.strictness}
+    about = {"client": name_of(options.client), "seed": str(options.seed), "strictness": options.strictness}
     facts = facts_of({**about, "cases": f"{report.runs} of {report.planned}", "duration": f"{report.elapsed:.1f} s"})
     return Scorecard("Conformance of the client", accepting(rows, baseline), notes, list(_met(report)), facts)
-
-
-def _name(client: Client) -> str:
-    return client.adapter or shlex.join(client.command)
 
 
 def _row(report: Report, one: Property, finding: Finding | None, options: Options) -> Row:
