@@ -92,14 +92,14 @@ def test_a_command_line_is_a_client_too():
     report = verified(CURL, 30, shrink=False)
     assert report.runs == 30
     # curl alone tries nothing again
-    assert {"A06"} <= set(report.shown) <= {"A06", "A14", "W07", "W13"}
+    assert {"A06"} <= set(report.shown) <= {"A06", "A13", "A14", "A23", "W07", "W13"}
     assert report.exercised["A08"] > report.violated["A08"] == 0
 
 
 def test_a_command_line_is_a_client_of_the_queue_too():
     report = verified(CURL_ON_QUEUE, 30, shrink=False)
     assert report.runs == 30
-    assert {"A06"} <= set(report.shown) <= {"A06", "A14", "W07", "W13"}
+    assert {"A06"} <= set(report.shown) <= {"A06", "A13", "A14", "A23", "W07", "W13"}
     assert report.exercised["Q04"] > report.violated["Q04"] == 0
 
 
