@@ -51,6 +51,15 @@ def add_verify(verify: argparse.ArgumentParser) -> None:
             allow_abbrev=False,
         )
     )
+    _add_receiver(
+        kinds.add_parser(
+            "receiver",
+            help="verify a receiver of callbacks: every kind of callback against its URL",
+            description="Send genuine, forged, stale and senseless callbacks to URL, and judge the answers "
+            "(docs/verify-receiver.md).",
+            allow_abbrev=False,
+        )
+    )
     traffic = kinds.add_parser(
         "traffic",
         help="verify recorded traffic: a HAR, or an export of GET /_mock/history",
@@ -117,6 +126,22 @@ def _add_client(client: argparse.ArgumentParser) -> None:
     _add_judging(client, "properties", REPORTS)
     _add_bounds(client)
     client.set_defaults(run=_verify_client)
+
+
+def _add_receiver(receiver: argparse.ArgumentParser) -> None:
+    receiver.add_argument("url", metavar="URL", help="where the receiver listens")
+    receiver.add_argument(
+        "--secret", metavar="SECRET", help="whsec_... secret that signs; default $KIRIN_CALLBACK_SECRET, or none"
+    )
+    receiver.add_argument("--model", metavar="MODEL", help="the model of the task; default kirin_v1_t2v")
+    receiver.add_argument("--task-id", metavar="ID", help="the id of a task that the receiver knows")
+    receiver.add_argument("--external-task-id", metavar="ID", help="the external_task_id of a task that it knows")
+    receiver.add_argument(
+        "--timeout", metavar="SECONDS", type=above_nothing, help="how long to wait for an answer; default 10"
+    )
+    _add_judging(receiver, "properties", REPORTS)
+    _add_bounds(receiver)
+    receiver.set_defaults(run=_verify_receiver)
 
 
 def _add_strictness(parser: argparse.ArgumentParser) -> None:
@@ -202,6 +227,15 @@ def _verify_traffic(parsed: argparse.Namespace) -> int:
     from mock_server.verify.traffic import verify_traffic
 
     return verify_traffic(parsed.file, parsed.strictness, _common(parsed))
+
+
+def _verify_receiver(parsed: argparse.Namespace) -> int:
+    from mock_server.verify.receiver.command import Options, verify_receiver
+
+    names = ("url", "secret", "model", "task_id", "external_task_id", "timeout")
+    given = {name: value for name in names if (value := getattr(parsed, name)) is not None}
+    secret = os.environ.get("KIRIN_CALLBACK_SECRET")
+    return verify_receiver(Options(**({"secret": secret} if secret else {}) | given, common=_common(parsed)))
 
 
 def _verify_server(parsed: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ Severity = Literal["must", "should"]
 @dataclass(frozen=True, slots=True)
 class Property:
     """``says`` is what a correct client does, and ``spec_reference`` where that is specified. ``wrong`` and ``right``
-    show it in a line of code each.
+    show it in a line of code each; ``page`` explains it, where it has no page of its own.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Property:
     severity: Severity
     wrong: str
     right: str
+    page: str = ""
 
     def shown(self) -> dict[str, str]:
         """What every report says about it."""

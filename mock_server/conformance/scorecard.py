@@ -126,7 +126,7 @@ def overview(scorecard: Scorecard) -> Iterator[str]:
 
 def page(one: Property) -> str:
     """Where a property is explained."""
-    return f"docs/properties/{one.id}.md"
+    return one.page or f"docs/properties/{one.id}.md"
 
 
 def section(row: Row) -> Iterator[str]:

@@ -72,7 +72,7 @@ FORGED: dict[str, Kind] = {
     "empty signature": Kind("A15", "its signature empty", _signed("")),
     "version alone": Kind("A15", "its signature a version alone", _signed("v1,")),
     "no comma": Kind("A15", "its signature without a comma", _signed("v1")),
-    "blanks": Kind("A15", "its signature made of blanks and commas", _signed(" , v1, ,")),
+    "blanks": Kind("A15", "its signature made of blanks and commas", _signed(", v1, ,")),
     "no base64": Kind("A15", "its signature no base64", _signed("v1,***")),
     "cut signature": Kind("A15", "its signature cut short", _cut),
     "begun signature": Kind("A15", "only the beginning of a signature there", _begun),

@@ -1,0 +1,1 @@
+"""``kirin-mock verify receiver``: sends every kind of callback to an HTTP endpoint, and judges its answers."""
