@@ -121,6 +121,9 @@ def shown_by(one: Drawn) -> set[Choice]:
         unseen |= {"poll", "result"}  # it may have its news from a callback
     if case.expected not in {"completed", "empty"}:
         unseen.add("result")
+    for name, place in one.choices:
+        if TABLES[name].hides and place not in TABLES[name].plain:
+            unseen |= TABLES[name].hides
     faults = [one for one in case.scenario["faults"] if _comes(one, lasts)]
     return {
         (name, place)

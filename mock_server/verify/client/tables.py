@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,6 +38,13 @@ class Table:
     goal: int
     #: The places of the choices, without the repeated ones.
     distinct: tuple[int, ...]
+    #: Where nothing shows any more after any choice but the simplest.
+    hides: frozenset[On] = frozenset()
+
+    @property
+    def plain(self) -> frozenset[int]:
+        """The places of the simplest choice."""
+        return frozenset(place for place, one in enumerate(self.choices) if one == self.choices[0])
 
     @property
     def goals(self) -> list[int]:
@@ -65,12 +72,16 @@ TABLES: dict[str, Table] = {}
 Draw = Callable[[Table], Any]
 
 
-def table(name: str, *choices: Any, on: On = "task", goal: int | None = None) -> Table:
-    """A table of these choices, registered. All of them are to be covered, or the first ``goal``."""
+def table(name: str, *choices: Any, on: On = "task", goal: int | None = None, hides: Iterable[On] = ()) -> Table:
+    """A table of these choices, registered. All of them are to be covered, or the first ``goal``. Any but the simplest
+    ``hides`` what would show there, so that the same case does not count for it.
+    """
     first: dict[bytes, int] = {}
     for place, choice in enumerate(choices):
         first.setdefault(orjson.dumps(choice, default=str), place)
-    TABLES[name] = Table(name, choices, on, len(choices) if goal is None else goal, tuple(first.values()))
+    TABLES[name] = Table(
+        name, choices, on, len(choices) if goal is None else goal, tuple(first.values()), frozenset(hides)
+    )
     return TABLES[name]
 
 
