@@ -213,8 +213,6 @@ def _common(parsed: argparse.Namespace) -> Common:
 
 
 def _verify_client(parsed: argparse.Namespace) -> int:
-    if find_spec("hypothesis") is None:
-        raise MissingExtra("verifying clients", "verify")
     from mock_server.verify.client.command import Options, client_of, verify_client
     from mock_server.verify.client.findings import FOLDER
 
