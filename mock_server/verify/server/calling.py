@@ -11,7 +11,7 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from mock_server.core.clock import stopwatch
-from mock_server.verify.server.exchange import Exchange, read_json
+from mock_server.verify.server.exchange import Exchange, light, read_json
 from mock_server.verify.server.limits import OTHERS, SUBMITS, Limits, balance_of, kind_of
 from mock_server.verify.server.transport import Broken, Transport
 from mock_server.verify.server.waiting import BudgetSpent, NotExercised, Waiting
@@ -117,7 +117,7 @@ class Calling(Waiting):
         self._here.last = exchange
         with self._lock:
             self._dropped_in_a_row = 0
-            self.exchanges.append(exchange)
+            self.exchanges.append(light(exchange))
             self.judge(exchange)
         return exchange
 
@@ -128,7 +128,7 @@ class Calling(Waiting):
         with self._lock:
             self.dropped += 1
             self._dropped_in_a_row += 1
-            self.exchanges.append(exchange)
+            self.exchanges.append(light(exchange))
             self.judge(exchange)
             if self._dropped_in_a_row >= GONE_AFTER:
                 return Unreachable(f"{self.base_url} no longer answers: {exchange.broken}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 #: Deeper answers are read as no JSON: the platform nests six levels, and checks walk answers by recursion.
 MOST_DEPTH = 100
+#: So many bytes of a body are kept where there is no room for more.
+MOST_LIGHT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,32 @@ class Exchange:
     host: str = ""
     broken: str = ""
     case: str = ""
+
+
+class Keeper:
+    """Keeps exchanges in bounded space: whole while there is room, later ones with their long bodies cut."""
+
+    def __init__(self, room: int = 32_000_000) -> None:
+        self._room = room
+
+    def kept(self, exchange: Exchange) -> Exchange:
+        """An exchange as it is kept."""
+        size = len(exchange.body) + len(exchange.content)
+        if size <= self._room:
+            self._room -= size
+            return exchange
+        return light(exchange)
+
+
+def light(exchange: Exchange) -> Exchange:
+    """The same with long bodies cut."""
+    if len(exchange.body) + len(exchange.content) <= MOST_LIGHT:
+        return exchange
+    return replace(exchange, body=_cut(exchange.body), content=_cut(exchange.content), json=None)
+
+
+def _cut(body: bytes) -> bytes:
+    return body if len(body) <= MOST_LIGHT else body[:MOST_LIGHT] + b"..."
 
 
 def read_json(content: bytes) -> Any:

@@ -11,12 +11,14 @@ import jsonschema_rs
 from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.openapi import document
 from mock_server.verify.server.case import Problem
-from mock_server.verify.server.exchange import Exchange
+from mock_server.verify.server.exchange import Exchange, Keeper
 
 Json = dict[str, Any]
 _JSON = "application/json"
 #: Alternatives within alternatives that are looked into.
 MOST_ALTERNATIVES = 8
+#: A server that answers everything wrong is not kept call by call.
+MOST_PROBLEMS = 5000
 _CONSTANTS = frozenset({"const", "enum"})
 
 
@@ -37,35 +39,40 @@ class ContractJudge:
         #: Calls without a whole answer.
         self.broken: list[Problem] = []
         self.seen: dict[str, int] = {}
+        self._keeper = Keeper()
 
     def __call__(self, exchange: Exchange) -> None:
         """Look at one exchange."""
         if exchange.broken:
             says = f"{exchange.method} {exchange.path[:200]} gets no whole answer: {exchange.broken}"
-            self.broken.append(Problem(says, exchange))
+            self._find(self.broken, says, exchange)
             return
         operation = self._operation(exchange)
         if operation is None:
             return
         name, status = operation["operationId"], str(exchange.status)
         if status not in operation["responses"]:
-            self.problems.append(Problem(f"{name} answers {status}, which the contract does not know", exchange))
+            self._find(self.problems, f"{name} answers {status}, which the contract does not know", exchange)
             return
         fact = f"status {name} {status}"
         self.seen[fact] = self.seen.get(fact, 0) + 1
         kinds = operation["responses"][status]["content"]
         if (given := media_type(exchange)) not in kinds:
             says = f"{name} {status}: the Content-Type is {given or 'missing'}; {' or '.join(kinds)} was due"
-            self.problems.append(Problem(says, exchange))
+            self._find(self.problems, says, exchange)
         is_json = _JSON in kinds
         said = exchange.json if is_json else exchange.content.decode("utf-8", "replace")
         error = next(self._validator(operation, status).iter_errors(said), None)
         if error is not None:
             error = innermost(error)
             where = "/".join(map(str, error.instance_path)) or "the body"
-            self.problems.append(
-                Problem(f"{name} {status}: {where} does not fit the contract: {error.message[:300]}", exchange)
-            )
+            says = f"{name} {status}: {where} does not fit the contract: {error.message[:300]}"
+            self._find(self.problems, says, exchange)
+
+    def _find(self, among: list[Problem], says: str, exchange: Exchange) -> None:
+        """Keep a problem, in bounded space."""
+        if len(among) < MOST_PROBLEMS:
+            among.append(Problem(says, self._keeper.kept(exchange)))
 
     def _operation(self, exchange: Exchange) -> Json | None:
         path = exchange.path.partition("?")[0]

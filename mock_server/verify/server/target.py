@@ -139,12 +139,14 @@ class Target(Calling):
         """The last exchange of this thread's case."""
         return self._here.last
 
-    def control(self, method: str, path: str, body: Json | None = None) -> Any:
-        """A control call of a kirin-mock, on this run's tenant. Raises NotExercised for another kind of server."""
+    def control(self, method: str, path: str, body: Json | None = None, *, key: str = "") -> Any:
+        """A control call of a kirin-mock, on the tenant of this run, or of a ``key``. Raises NotExercised for another
+        kind of server.
+        """
         if not self.controlled:
             raise NotExercised(self.uncontrolled, CONTROL)
         self._here.steered = self._here.steered or not path.startswith("clock")
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}
         try:
             answer = self._transport.send(
                 method, f"{self.base_url}/_mock/{path}", headers, json.dumps(body or {}).encode()

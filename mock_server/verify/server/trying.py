@@ -8,10 +8,12 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from mock_server.verify.server.case import Case, Finding, Problem, Result
+from mock_server.verify.server.exchange import Keeper
 from mock_server.verify.server.journal import Journal
 from mock_server.verify.server.target import BudgetSpent, Dropped, NotExercised, Overdue, Target, Unreachable
 
@@ -32,24 +34,31 @@ class Trying:
     ) -> None:
         self._target, self._result, self._on_case = target, result, on_case
         self._stopped, self._journal = stopped, journal
-        self._lock = threading.Lock()
+        self._lock, self._keeper = threading.Lock(), Keeper()
 
     def all(self, cases: Sequence[Case]) -> None:
         """Try all cases: in order where the clock can be moved; elsewhere those that follow tasks beside the others."""
-        if self._target.controlled:
-            self._each(cases)
-            return
-        self._each([case for case in cases if case.alone])
-        beside = [case for case in cases if case.follows and not case.alone]
-        with ThreadPoolExecutor(max_workers=min(BESIDE, max(1, len(beside)))) as pool:
+        apart = [case for case in cases if case.apart and self._target.other_key]
+        rest = [case for case in cases if case not in apart]
+        with ThreadPoolExecutor(max_workers=BESIDE) as pool:
             try:
-                for case in beside:
+                for case in apart:
                     pool.submit(self._one, case)
-                rest = [case for case in cases if not case.follows and not case.alone]
-                self._each(sorted(rest, key=lambda case: case.after))
+                if self._target.controlled:
+                    self._each(rest)
+                else:
+                    self._beside(rest, pool)
             except BaseException:
                 self._target.stopping.set()
                 raise
+
+    def _beside(self, cases: Sequence[Case], pool: ThreadPoolExecutor) -> None:
+        self._each([case for case in cases if case.alone])
+        for case in cases:
+            if case.follows and not case.alone:
+                pool.submit(self._one, case)
+        rest = [case for case in cases if not case.follows and not case.alone]
+        self._each(sorted(rest, key=lambda case: case.after))
 
     def _each(self, cases: Sequence[Case]) -> None:
         for place, case in enumerate(cases):
@@ -116,11 +125,15 @@ class Trying:
     def _keep(self, case: Case, problems: list[Problem]) -> None:
         with self._lock:
             result = self._result
-            result.findings += [Finding(case, problem) for problem in problems]
+            result.findings += [Finding(case, self._kept(problem)) for problem in problems]
             result.exercised[case.model, case.property] = result.exercised.get((case.model, case.property), 0) + 1
             for fact in case.covers:
                 result.covered[fact] = result.covered.get(fact, 0) + 1
                 result.halves.add((fact, case.property))
+
+    def _kept(self, problem: Problem) -> Problem:
+        shown = problem.shown_by
+        return problem if shown is None else replace(problem, shown_by=self._keeper.kept(shown))
 
 
 def _stumbled(error: Exception) -> str:
