@@ -32,8 +32,8 @@ class Case:
     A case that ``follows`` a task over time runs beside others where the clock cannot be moved; one that has to be
     ``alone`` runs first, while no other task of this run exists. One that comes ``after`` the others looks at what one
     of them has recorded, and waits for that; cases ``of`` one task make its ``calls`` and pay its ``cost`` once. Of a
-    case that tells ``every`` problem all are kept, of others the first, since the others mostly follow from it. One that is
-    ``apart`` has a user of its own, where there is a second key, and runs beside all others.
+    case that tells ``every`` problem all are kept, of others the first, since the others mostly follow from it. One
+    that is ``apart`` has a user of its own, where there is a second key, and runs beside all others.
     """
 
     id: str
