@@ -205,7 +205,11 @@ class _Judging:
 
     def _refused(self, outcome: Outcome) -> None:
         code = self.ran.case.code
-        self.check("A19", outcome.said != "completed", "it reports completed for a body that was rejected")
+        submits = [call for call in self.ran.traffic.calls if call.kind == "submit"]
+        sent = submits[-1].params if submits else {}
+        mended = "; ".join(changes(sent, self.ran.case.intent.params))
+        told = "it reports completed for an intent that its document does not allow"
+        self.check("A19", outcome.said != "completed", f"{told}; it sent other values: {mended}" if mended else told)
         if not any(call.kind == "submit" and code in call.codes for call in self.ran.traffic.calls):
             return  # it never heard of a refusal
         right = outcome.said == "rejected" and outcome.code == code

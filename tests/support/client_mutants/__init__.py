@@ -12,7 +12,7 @@ from tests.support.client_mutants.following import FOLLOWING, FOLLOWING_ESCAPED
 from tests.support.client_mutants.identity import IDENTITY
 from tests.support.client_mutants.queue import QUEUE
 from tests.support.client_mutants.receiving import RECEIVING
-from tests.support.client_mutants.sending import SENDING, SENDING_ESCAPED
+from tests.support.client_mutants.sending import SENDING
 from tests.support.client_mutants.stopping import STOPPING
 from tests.support.client_mutants.surviving import SURVIVING
 from tests.support.client_mutants.telling import TELLING, TELLING_ESCAPED
@@ -34,7 +34,6 @@ MUTANTS = {
 }
 #: Bugs that ought to be noticed, and are not yet: no case brings them out, or no rule looks.
 ESCAPED = {
-    **SENDING_ESCAPED,
     **FOLLOWING_ESCAPED,
     **TELLING_ESCAPED,
 }

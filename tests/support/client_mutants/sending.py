@@ -149,10 +149,6 @@ SENDING = {
     "mends the duration": ("A19", values({"duration"}, lambda given: given if given in {"5", "10"} else "5")),
     "mends the mode": ("A19", values({"mode"}, lambda given: given if given in {"std", "pro"} else "std")),
     "cuts a prompt that is too long": ("A19", values({"prompt"}, lambda given: given[:2500])),
+    "data: before a picture": ("A02", values(PICTURES, lambda url: f"data:image/png;base64,{url}")),
     "quotes a URL that is quoted": ("A02", values(PICTURES, lambda url: quote(url, safe=":/?&="))),
-}
-
-
-SENDING_ESCAPED = {
-    "data: before a picture": ("W04", values(PICTURES, lambda url: f"data:image/png;base64,{url}")),
 }
