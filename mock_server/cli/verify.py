@@ -122,6 +122,12 @@ def _add_client(client: argparse.ArgumentParser) -> None:
     client.add_argument("--cases", metavar="N", type=count, default=300, help="how many cases; default 300")
     add_old_flag(client, "--scripts", "--cases", type=count, default=argparse.SUPPRESS)
     client.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of the random choices; default 0")
+    client.add_argument(
+        "--max-spend",
+        metavar="USD",
+        type=amount,
+        help="judge money too: what the tasks of a case may cost more than its intents",
+    )
     _add_strictness(client)
     _add_judging(client, "properties", REPORTS)
     _add_bounds(client)
@@ -218,7 +224,8 @@ def _verify_client(parsed: argparse.Namespace) -> int:
 
     client = client_of(parsed.adapter, parsed.time, parsed.scale, parsed.patience)
     findings = FOLDER if parsed.findings is None else parsed.findings
-    return verify_client(Options(client, parsed.cases, parsed.seed, parsed.strictness, findings, _common(parsed)))
+    asked = (client, parsed.cases, parsed.seed, parsed.strictness, findings)
+    return verify_client(Options(*asked, parsed.max_spend, _common(parsed)))
 
 
 def _verify_traffic(parsed: argparse.Namespace) -> int:

@@ -231,6 +231,7 @@ PROPERTIES: dict[str, Property] = {
 class Thresholds:
     """What counts as patient: seconds between two polls, and after a failure; how many failures in a row are enough.
     ``slack`` is what a client's clock may be off by, ``grace`` what it may be late after its deadline; both in seconds.
+    ``max_spend`` is what it may spend in USD besides what was asked for; None where money is not judged.
     """
 
     poll_gap: float = 1.0
@@ -238,6 +239,7 @@ class Thresholds:
     most_failures: int = 10
     slack: float = 0.05
     grace: float = 120.0
+    max_spend: float | None = None
 
 
 STRICTNESS: dict[str, Thresholds] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def check_client(
     skip: Sequence[str] = (),
     fail_on: FailOn = "should",
     baseline: str | None = None,
+    max_spend: float | None = None,
     time: str = "virtual",
     scale: float = 1.0,
     patience: float = 10.0,
@@ -51,7 +52,7 @@ def check_client(
     common.selection.require_known([names_of(one) for one in EVERY.values()], "property")
     accepted = common.prepared()
     options = Options(reached, cases, seed, strictness, common=common)
-    limits = limits_for(strictness_of(strictness), reached)
+    limits = replace(limits_for(strictness_of(strictness), reached), max_spend=max_spend)
     report = run(options, limits, RunControl(), accepted, _session(client, reached))
     scorecard = scorecard_of(report, {}, options, accepted)
     if report.stopped is not None and not report.runs:

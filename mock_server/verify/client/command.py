@@ -47,13 +47,14 @@ class Options:
     seed: int = 0
     strictness: str = "default"
     findings: str = FOLDER
+    max_spend: float | None = None
     common: Common = field(default_factory=Common)
 
 
 def verify_client(options: Options) -> int:
     """Prove a client, and tell; the exit code (docs/verify.md)."""
     common = options.common
-    limits = limits_for(strictness_of(options.strictness), options.client)
+    limits = replace(limits_for(strictness_of(options.strictness), options.client), max_spend=options.max_spend)
     common.selection.require_known([names_of(one) for one in EVERY.values()], "property")
     baseline = common.prepared()
     require_folder(options.findings, "--findings")

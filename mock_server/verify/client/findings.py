@@ -19,7 +19,7 @@ from mock_server.verify.client.properties import EVERY
 
 FOLDER = ".kirin-mock/findings"
 #: What is meant for the id of one.
-ID = re.compile(r"[WAQXI][0-9]{2}-.*")
+ID = re.compile(r"[WAQXIB][0-9]{2}-.*")
 FORMAT = 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mock_server.conformance.properties import PROPERTIES, Property
 from mock_server.verify.client.identity_properties import IDENTITY
+from mock_server.verify.client.spending_properties import SPENDING
 
 VALUE: dict[str, Property] = {
     one.id: one
@@ -335,4 +336,4 @@ PROGRAM: dict[str, Property] = {
 ALL: dict[str, Property] = dict(sorted({**PROPERTIES, **VALUE, **QUEUE, **IDENTITY}.items()))
 #: Properties that apply only to the queue protocol.
 QUEUE_ONLY: frozenset[str] = frozenset({*QUEUE, "W22", "I03"})
-EVERY: dict[str, Property] = {**ALL, **PROGRAM}
+EVERY: dict[str, Property] = {**ALL, **PROGRAM, **SPENDING}

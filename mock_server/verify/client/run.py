@@ -30,6 +30,7 @@ from mock_server.verify.client.platform import KEY, FaultInjector, Run
 from mock_server.verify.client.properties import EVERY
 from mock_server.verify.client.reducing import Enough, reduce
 from mock_server.verify.client.root_causes import shown_with_others
+from mock_server.verify.client.spending import charges_of, judge_spending
 from mock_server.verify.client.stand_ins import clip_bytes
 from mock_server.verify.common.run_control import RunControl
 
@@ -267,6 +268,7 @@ class Harness:
         excused = _excused(ran)
         verdict.faults = [fault for fault in verdict.faults if fault.property.id not in excused]
         judge_all(ran, self._limits, verdict)
+        judge_spending(ran, charges_of(tasks, ended_at), self._limits.max_spend, verdict)
         keep_causes(verdict)
         self._select(verdict)
         return ran, verdict

@@ -172,7 +172,7 @@ def _is_wanted(target: Target, plan: LifePlan) -> bool:
 def _lived(target: Target, plans: Sequence[LifePlan]) -> dict[str, Life | str]:
     """The lives of some tasks from submit to long after the end; a sentence for one that did not begin."""
     with contextlib.ExitStack() as stack:
-        stage = _Stage(target, stack)
+        stage = _LifeStep(target, stack)
         found: dict[str, Life | str] = {}
         for plan in plans:
             found[plan.id] = stage.begin(plan)
@@ -192,7 +192,7 @@ def _form_seen(lives: Sequence[Life]) -> str:
     return "older" if words & {"QUEUED", *ORDER} else "documented"
 
 
-class _Stage:
+class _LifeStep:
     """Where a cohort lives: the target, the receiver of its callbacks, and the time that has passed."""
 
     def __init__(self, target: Target, stack: contextlib.ExitStack) -> None:
