@@ -17,6 +17,7 @@ from mock_server.models import discover
 from mock_server.platform.courier import Courier
 from mock_server.verify.server.command import OWN_SECRET
 from mock_server.web.app import create_app
+from tests.support.broken_media import changed_media
 
 #: What is answered, changed: method, path, status and body in, status and body out.
 Edit = Callable[[str, str, int, Any], tuple[int, Any]]
@@ -24,6 +25,9 @@ Edit = Callable[[str, str, int, Any], tuple[int, Any]]
 Call = Callable[[dict[str, Any]], dict[str, Any]]
 #: The headers of an answer, changed: path, status and headers in, headers out.
 Headers = Callable[[str, int, list[tuple[bytes, bytes]]], list[tuple[bytes, bytes]]]
+
+#: The answer of a video's URL, changed: method, Range or nothing, status, headers and body in, the latter three out.
+Media = Callable[[str, str, int, dict[str, str], bytes], tuple[int, dict[str, str], bytes]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Mutant:
     call: Call | None = None
     body: Callable[[Any], Any] | None = None
     headers: Headers | None = None
+    media: Media | None = None
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -59,7 +64,7 @@ class BrokenServer(MockServer):
         if mutant.change is not None:
             endpoints[mutant.model] = mutant.change(endpoints[mutant.model])
         built = create_app(settings, transport, endpoints=endpoints, make_courier=mutant.courier)
-        if (mutant.edit, mutant.call, mutant.body, mutant.headers) == (None, None, None, None):
+        if all(one is None for one in (mutant.edit, mutant.call, mutant.body, mutant.headers, mutant.media)):
             return built
         return dataclasses.replace(built, app=_Edited(built.app, mutant))
 
@@ -71,6 +76,9 @@ class _Edited:
         self._app, self._mutant = app, mutant
 
     async def __call__(self, scope, receive, send):
+        if self._mutant.media is not None and scope["type"] == "http" and scope["path"].startswith("/media"):
+            await changed_media(self._app, scope, receive, send, self._mutant.media)
+            return
         if scope["type"] != "http" or scope["path"].startswith(("/_mock", "/media")):
             await self._app(scope, receive, send)
             return

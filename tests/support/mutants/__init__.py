@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.support.mutants import (
     asking,
+    calls,
     generation,
+    lives,
     names,
     published,
     queue_ends,
@@ -28,6 +30,8 @@ MUTANTS = [
         values,
         asking,
         published,
+        lives,
+        calls,
     )
     for mutant in topic.MUTANTS
 ]

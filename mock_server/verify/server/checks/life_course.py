@@ -39,18 +39,18 @@ def problems(target: Target, life: Life) -> Iterator[Problem]:
 
 def _poll_problems(life: Life) -> Iterator[Problem]:
     """What is wrong with one poll after another, up to the end."""
-    highest = 0.0
-    for look in life.read(POLL):
+    highest, found = 0.0, [look for look in life.read(POLL) if look.exchange.status == 200]
+    lost = [look.exchange for look in life.read(POLL) if look.exchange.status != 200 and look.by == GIVEN]
+    if lost:  # the other ids are looked at by themselves
+        yield Problem(f"a task is not found by the id that its submit gave: {told(lost[0])}", lost[0])
+    for look in found:
         poll, body = look.exchange, body_of(look.exchange)
         progress: Any = body.get("progress")
-        if poll.status != 200:
-            if look.by == GIVEN:  # the other ids are looked at by themselves
-                yield Problem(f"a task is not found by the id that its submit gave: {told(poll)}", poll)
-        elif body.get("status") in FINAL:
+        if body.get("status") in FINAL:
             if "progress" in body:
                 yield Problem(f"progress is there only while a task is in progress: {told(poll)}", poll)
             return
-        elif not is_number(progress):
+        if not is_number(progress):
             yield Problem(f"a task in progress has the progress {progress!r}", poll)
         elif not highest <= progress <= 1:
             yield Problem(f"progress went from {highest} to {progress}", poll)
