@@ -72,7 +72,7 @@ def decoded(content: bytes) -> int:
 
     try:
         with av.open(io.BytesIO(content), mode="r") as container:
-            return len(list(container.decode(container.streams.video[0])))
+            return sum(1 for _ in container.decode(container.streams.video[0]))  # one frame at a time in memory
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise NoFilm(f"the video cannot be decoded: {error}") from None
 
