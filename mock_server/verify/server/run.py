@@ -25,7 +25,9 @@ from mock_server.verify.server.checks import (
     life,
     lives,
     malformed,
+    messages,
     names,
+    pairs,
     queue_errors,
     queue_life,
     queue_results,
@@ -44,9 +46,9 @@ from mock_server.verify.server.target import Target
 from mock_server.verify.server.trying import Trying
 
 CHECKS = (
-    gateway, keys, malformed, rules, bounds, images, lives, life, queue_submit, queue_life, queue_results,
-    queue_errors, refusals, names, external_ids, account, discovery, specs, upload, isolation, refused_free, callbacks,
-    stock,
+    gateway, keys, malformed, messages, rules, pairs, bounds, images, lives, life, queue_submit, queue_life,
+    queue_results, queue_errors, refusals, names, external_ids, account, discovery, specs, upload, isolation,
+    refused_free, callbacks, stock,
 )  # fmt: skip
 DEPTHS = {"default": 1, "deep": 5}
 

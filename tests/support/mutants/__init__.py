@@ -7,6 +7,7 @@ from tests.support.mutants import (
     calls,
     generation,
     lives,
+    messages,
     names,
     published,
     queue_ends,
@@ -32,6 +33,7 @@ MUTANTS = [
         published,
         lives,
         calls,
+        messages,
     )
     for mutant in topic.MUTANTS
 ]

@@ -58,7 +58,7 @@ def cases(material: Material) -> Iterator[Case]:
     yield Case(
         "stock/schemathesis", "passes Schemathesis", "all models", tuple(f"phase {phase}" for phase in PHASES),
         "the contract as OpenAPI", CALLS * material.depth, 0.0, _schemathesis(material),
-        apart=True,
+        apart=True, every=True,
     )  # fmt: skip
 
 
@@ -125,7 +125,8 @@ def _problems(report: dict[str, Any], target: Target) -> Iterator[Problem]:
     target.calls += report["test_cases"]["generated"]
     for failure in report["failures"]:
         where = ", ".join(failure["operations"][:5])
-        yield Problem(f"{failure['title']} ({failure['code']}) at {where}:\n{_excerpt(report, failure['code'])}")
+        says = f"{failure['title']} ({failure['code']}) at {where}:\n{_excerpt(report, failure['code'])}"
+        yield Problem(says, field=where)
     for error in report["errors"]:
         yield Problem(f"Schemathesis could not go on: {json.dumps(error)[:500]}")
     links = re.search(r"API Links: +([0-9]+) covered", report["output"])
