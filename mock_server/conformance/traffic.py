@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from mock_server.core.depth import depth_exceeds
+from mock_server.core.json_bounds import depth_exceeds
 from mock_server.core.queue_words import REQUEST_ID_PREFIX
 
 Kind = Literal["submit", "poll", "result", "cancel", "media", "other"]

@@ -16,12 +16,11 @@ import jsonschema_rs
 from mock_server.contract.endpoint import Endpoint, Shape
 from mock_server.contract.messages import name_of, nearest, path_text, problem
 from mock_server.contract.rules import Json, merge
-from mock_server.core.errors import Mistake, TaskRejected, Violation
+from mock_server.contract.shortening import Shortened
+from mock_server.core.errors import MOST_VIOLATIONS, Mistake, TaskRejected, Violation
 
 Path = list[str | int]
 
-#: Of very many unknown names, so many are told.
-MAX_TOLD = 50
 
 #: Beside ``input`` in the wrapper; the platform's own client sends them.
 WRAPPER_EXTRAS: dict[str, dict[str, Any]] = {
@@ -124,11 +123,14 @@ def _nested(properties: Json) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A body as understood: its bare parameters, the wrapper's metadata, and what the contract holds against it."""
+    """A body as understood: its bare parameters, the wrapper's metadata, and its violations. ``more`` is how many items
+    were not looked at.
+    """
 
     params: Mapping[str, Any]
     metadata: Mapping[str, Any]
     violations: list[Violation]
+    more: int = 0
 
 
 _WRAPPED_PREFIX: Path = ["input", 0, "params"]
@@ -154,16 +156,28 @@ class Judge:
         else:
             self._check_shape(body)
             validator, prefix = self._documented, self._documented_prefix
+        params = _inside(body, prefix)
         if validator.is_valid(body):
-            violations: list[Violation] = []
-            params = _inside(body, prefix)
+            violations, more = self._broken_in_code(params, []), 0
         else:
-            violations = list(self._field_violations(validator, body, prefix))
-            params = _inside(body, prefix)
-            violations += self._broken_rules(params, violations)
-        violations += self._broken_in_code(params, violations)
+            violations, more = self._all_violations(validator, body, prefix)
         metadata = body.get("metadata")
-        return Reading(params, metadata if isinstance(metadata, dict) and "input" in body else {}, violations)
+        return Reading(params, metadata if isinstance(metadata, dict) and "input" in body else {}, violations, more)
+
+    def _all_violations(
+        self, validator: jsonschema_rs.Draft202012Validator, body: Json, prefix: Path
+    ) -> tuple[list[Violation], int]:
+        """What is wrong with a body, and how many items were not looked at: of a list that is much too long, only the
+        first are.
+        """
+        shortened = Shortened(self.endpoint.params_schema)
+        short = shortened.body(body, prefix)
+        violations = list(self._field_violations(validator, short, prefix, shortened.lengths))
+        params = _inside(short, prefix)
+        inside = {path[len(prefix) :]: length for path, length in shortened.lengths.items()}
+        violations += self._broken_rules(params, violations, inside)
+        violations += self._broken_in_code(params, violations)
+        return violations, shortened.left_out
 
     def _check_shape(self, body: Json) -> None:
         message = self._wrong_shape(body)
@@ -183,9 +197,15 @@ class Judge:
         return f"{wrong}; send {shape_example(shape, model)}" if wrong is not None else None
 
     def _field_violations(
-        self, validator: jsonschema_rs.Draft202012Validator, body: Json, prefix: Path
+        self,
+        validator: jsonschema_rs.Draft202012Validator,
+        body: Json,
+        prefix: Path,
+        lengths: Mapping[tuple[str | int, ...], int],
     ) -> Iterator[Violation]:
-        """What is wrong with each value by itself, wherever it stands."""
+        """What is wrong with each value by itself, wherever it stands. ``lengths`` are those of the lists that were
+        shortened, by their paths.
+        """
         errors = [error for error in validator.iter_errors(body) if "dependentSchemas" not in error.schema_path]
         kinds = jsonschema_rs.ValidationErrorKind
         not_offered = [error.instance_path for error in errors if isinstance(error.kind, kinds.Enum)]
@@ -193,23 +213,26 @@ class Judge:
             if isinstance(error.kind, kinds.Type) and error.instance_path in not_offered:
                 continue  # said once is enough
             path: Path = list(error.instance_path)
+            length = lengths.get(tuple(path))
             inside = path[: len(prefix)] == prefix
             if inside and (
                 len(path) > len(prefix) or not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Type)
             ):
                 path = path[len(prefix) :]
-            for name, message in self._told(error, path, inside):
+            for name, message in self._messages(error, path, inside, length):
                 place = [*path, name] if name is not None else path
                 yield Violation(path_text(place), message, self._mistake(place, error), "field")
 
-    def _told(self, error: jsonschema_rs.ValidationError, path: Path, inside: bool) -> Iterator[tuple[str | None, str]]:
+    def _messages(
+        self, error: jsonschema_rs.ValidationError, path: Path, inside: bool, length: int | None
+    ) -> Iterator[tuple[str | None, str]]:
         """The name of the key concerned, if it is not the value at ``path`` itself, and a sentence."""
         kind = error.kind
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
             name = name_of(kind.property)
             yield name, f"{path_text([*path, name])} is required"
         elif isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
-            for name in kind.unexpected[:MAX_TOLD]:
+            for name in kind.unexpected[: MOST_VIOLATIONS + 1]:
                 if not inside:
                     right = shape_example("wrapper", self.endpoint.model)
                     yield name, f"{path_text([*path, name])} does not belong there; send {right}"
@@ -217,7 +240,7 @@ class Judge:
                 hint = _MISPLACED.get(name) or nearest(name, self._names_at(path))
                 yield name, f"{path_text([*path, name])} is not a parameter of {self.endpoint.model}{hint}"
         else:
-            yield None, f"{path_text(path)} {problem(error)}"
+            yield None, f"{path_text(path)} {problem(error, length)}"
 
     def _names_at(self, path: Path) -> list[str]:
         """The keys that the object at ``path`` may have."""
@@ -238,7 +261,9 @@ class Judge:
             return Mistake.OTHER if absent else Mistake.IMAGE_FORMAT
         return root.mistake
 
-    def _broken_rules(self, params: Json, found: list[Violation]) -> list[Violation]:
+    def _broken_rules(
+        self, params: Json, found: list[Violation], lengths: Mapping[tuple[str | int, ...], int]
+    ) -> list[Violation]:
         """The rules between parameters that are broken, but for those that speak of, or are set off by,
         a value already found wrong.
         """
@@ -247,7 +272,7 @@ class Judge:
             violation
             for rule in self.endpoint.rules
             if rule.schema is not None and not wrong.intersection((*rule.paths, rule.trigger))
-            for violation in rule.violations(params)
+            for violation in rule.violations(params, lengths)
         ]
 
     def _broken_in_code(self, params: Json, found: list[Violation]) -> list[Violation]:

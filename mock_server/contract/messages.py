@@ -84,8 +84,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; known are {', '.join(names[:MOST_NAMED])}{more}"
 
 
-def problem(error: jsonschema_rs.ValidationError) -> str:
-    """What is wrong with a value and what would be right, to be read after its path."""
+def problem(error: jsonschema_rs.ValidationError, length: int | None = None) -> str:
+    """What is wrong with a value and what would be right, to be read after its path. ``length`` is that of a list of
+    which the error has only a part.
+    """
+    if length is not None and isinstance(error.kind, _Kinds.MaxItems):
+        return _too_many(error.kind.limit, length)
     say = _SENTENCES.get(type(error.kind))
     return say(error.kind, error.instance) if say is not None else f"is not valid: {error.message[:200]}"
 
@@ -97,6 +101,10 @@ def _wrong_type(kind: Any, value: Any) -> str:
 
 def _too_short(kind: Any, value: Any) -> str:
     return "cannot be empty" if kind.limit == 1 else f"must be at least {kind.limit} characters, not {len(value)}"
+
+
+def _too_many(limit: int, length: int) -> str:
+    return f"must have at most {_items(limit)}, not {length}"
 
 
 def _not_a_url(kind: Any, value: Any) -> str:
@@ -114,7 +122,7 @@ _SENTENCES: dict[type, Callable[[Any, Any], str]] = {
     _Kinds.Minimum: lambda kind, value: f"must be at least {_plain(kind.limit)}, not {shown(value)}",
     _Kinds.Maximum: lambda kind, value: f"must be at most {_plain(kind.limit)}, not {shown(value)}",
     _Kinds.MinItems: lambda kind, value: f"must have at least {_items(kind.limit)}, not {len(value)}",
-    _Kinds.MaxItems: lambda kind, value: f"must have at most {_items(kind.limit)}, not {len(value)}",
+    _Kinds.MaxItems: lambda kind, value: _too_many(kind.limit, len(value)),
     _Kinds.Pattern: _not_a_url,
     _Kinds.Format: _not_a_url,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 import jsonschema_rs
@@ -18,6 +19,7 @@ from mock_server.core.errors import Mistake, Violation
 
 Evidence = Literal["documented", "documented: platform pages", "sibling", "observed", "assumed"]
 Json = Mapping[str, Any]
+NO_LENGTHS: Mapping[tuple[str | int, ...], int] = MappingProxyType({})
 #: What clients understand of a rule (observed); they pass over a ``note``.
 Kind = Literal["one_of", "at_least_one", "requires", "mutually_exclusive", "note"]
 
@@ -92,8 +94,10 @@ class Rule:
     def _subject(self, params: Json) -> Any:
         return params if self.owner is None else params.get(self.owner)
 
-    def violations(self, params: Json) -> list[Violation]:
-        """What breaks this rule, if anything does."""
+    def violations(self, params: Json, lengths: Mapping[tuple[str | int, ...], int] = NO_LENGTHS) -> list[Violation]:
+        """What breaks this rule, if anything does. ``lengths`` are those of lists of which ``params`` has only the
+        beginning, by their paths.
+        """
         if self.holds(params):
             return []
         if not self.each:
@@ -102,8 +106,9 @@ class Rule:
         prefix = [] if self.owner is None else [self.owner]
         found = []
         for error in self._schema_validator.iter_errors(self._subject(params)):
-            path = path_text([*prefix, *error.instance_path])
-            found.append(Violation(path, f"{path} {problem(error)}", self.mistake, self.id))
+            place = (*prefix, *error.instance_path)
+            path = path_text(place)
+            found.append(Violation(path, f"{path} {problem(error, lengths.get(place))}", self.mistake, self.id))
         return found
 
     def described(self) -> dict[str, str]:

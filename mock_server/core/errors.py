@@ -71,15 +71,30 @@ class GatewayError(Exception):
         self.headers = headers or {}
 
 
-class TaskRejected(Exception):
-    """A submit that names a model and breaks its document; answered in that model's error shape."""
+#: So many violations of one body are reported and kept.
+MOST_VIOLATIONS = 20
 
-    def __init__(self, violations: list[Violation]) -> None:
+
+class TaskRejected(Exception):
+    """A submit that names a model and breaks its document; answered in that model's error shape. Of very many
+    violations the first are reported; ``more`` is how many there are that were not looked for.
+    """
+
+    def __init__(self, violations: list[Violation], more: int = 0) -> None:
         ordered = sorted(violations, key=lambda violation: MISTAKE_ORDER[violation.mistake])
-        self.violations = ordered
+        if len(ordered) > MOST_VIOLATIONS:  # then what is wrong with a whole list says more than what is wrong in it
+            ordered.sort(key=lambda violation: (MISTAKE_ORDER[violation.mistake], _steps(violation.path)))
+        self.violations = ordered[:MOST_VIOLATIONS]
         self.mistake = ordered[0].mistake
-        self.message = "; ".join(violation.message for violation in ordered)
+        self.message = "; ".join(violation.message for violation in self.violations)
+        more += len(ordered) - len(self.violations)
+        if more:
+            self.message += f"; and {more:,} more of this kind"
         super().__init__(self.message)
+
+
+def _steps(path: str) -> int:
+    return path.count(".") + path.count("[")
 
 
 class ScenarioRejection(Exception):

@@ -1,24 +1,33 @@
-"""Named inboxes: receivers to use as a ``callback_url``, and to read from a test."""
+"""Named inboxes: receivers to use as a ``callback_url``, and to read from a test.
+
+What is kept is bounded for each inbox, for each tenant and in all, by count and by bytes; the oldest goes first. Sizes
+are bytes as they are kept, that is, unpacked.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from mock_server.core.images import MIB
+from mock_server.core.json_bounds import json_or_text
 
 MAX_MESSAGES = 10_000
 MAX_BYTES = 128 * MIB
+#: The part of all that one tenant, and one inbox, may take.
+TENANT_PART = 1 / 2
+INBOX_PART = 1 / 4
 MAX_NAMES = 1_000
 OVERHEAD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """What arrived: ``headers`` in lower case; ``body`` as JSON where it is JSON, else as text. ``tenant`` is the key
-    of the tenant it reports on, None when there is none; ``number`` counts the messages of that tenant in this inbox.
+    """What arrived: ``headers`` in lower case; ``content`` as it came, unpacked. ``tenant`` is the key of the tenant it
+    reports on, None when there is none; ``number`` counts the messages of that tenant in this inbox.
     """
 
     number: int
@@ -26,18 +35,55 @@ class InboxMessage:
     method: str
     query: str
     headers: dict[str, str]
-    body: Any
+    content: bytes
     answered: int
     tenant: str | None = None
 
+    @property
+    def body(self) -> Any:
+        """The content as JSON where it is JSON that can be shown, else as text; None where there is none."""
+        return json_or_text(self.content)
 
-class Inbox:
+    @property
+    def size(self) -> int:
+        """The bytes that it takes, nearly."""
+        return len(self.content) + sum(len(name) + len(value) for name, value in self.headers.items()) + OVERHEAD
+
+
+class Share:
+    """Messages that are kept together, in order of arrival, and the bytes they take."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[int, tuple[str, InboxMessage]] = OrderedDict()
+        self.bytes = 0
+
+    def add(self, place: int, name: str, message: InboxMessage) -> None:
+        """Keep one more."""
+        self.kept[place] = name, message
+        self.bytes += message.size
+
+    def remove(self, place: int) -> None:
+        """Forget one."""
+        _, message = self.kept.pop(place)
+        self.bytes -= message.size
+
+    def exceeds(self, count: float, size: float) -> bool:
+        """Whether more is kept than that; one message alone never is too much."""
+        return len(self.kept) > 1 and (len(self.kept) > count or self.bytes > size)
+
+
+class Inbox(Share):
     """The messages of one name, in order of arrival."""
 
     def __init__(self) -> None:
-        self.messages: deque[InboxMessage] = deque()
+        super().__init__()
         self._received: dict[str | None, int] = {}
         self._waiting: set[asyncio.Event] = set()
+
+    @property
+    def messages(self) -> list[InboxMessage]:
+        """The messages of all tenants."""
+        return [message for _, message in self.kept.values()]
 
     def seen_by(self, key: str | None) -> list[InboxMessage]:
         """The messages of one tenant and those of none; without a key, all."""
@@ -48,17 +94,13 @@ class Inbox:
         self._received[tenant] = self._received.get(tenant, 0) + 1
         return self._received[tenant]
 
-    def put(self, message: InboxMessage) -> None:
-        """Keep a message and wake the calls that wait."""
-        self.messages.append(message)
-        self._tell()
-
-    def clear(self, key: str | None = None) -> None:
-        """Forget the messages of one tenant, or of all. A call that waits goes on waiting."""
-        self.messages = deque(message for message in self.messages if key is not None and message.tenant != key)
+    def forget_numbers(self, key: str | None) -> None:
+        """Count the messages of one tenant, or of all, from 1 again. A call that waits goes on waiting."""
         self._received = {tenant: count for tenant, count in self._received.items() if key not in {None, tenant}}
 
-    def _tell(self) -> None:
+    def add(self, place: int, name: str, message: InboxMessage) -> None:
+        """Keep a message and wake the calls that wait."""
+        super().add(place, name, message)
         for arrival in self._waiting:
             arrival.set()
 
@@ -80,20 +122,19 @@ class Inbox:
     @property
     def idle(self) -> bool:
         """Whether nothing is in it and nobody waits for anything."""
-        return not self.messages and not self._waiting
+        return not self.kept and not self._waiting
 
 
 class Inboxes:
-    """All inboxes by name; one is made by looking at it. Of more messages, or bytes of them, than are kept in all, the
-    oldest are forgotten.
-    """
+    """All inboxes by name; one is made by looking at it."""
 
     def __init__(self, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES) -> None:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._by_name: dict[str, Inbox] = {}
-        self._arrived: deque[tuple[Inbox, InboxMessage, int]] = deque()
-        self._bytes = 0
+        self._by_tenant: dict[str | None, Share] = {}
+        self._all = Share()
+        self._arrived = 0
 
     def open(self, name: str) -> Inbox:
         """The inbox of this name."""
@@ -104,22 +145,38 @@ class Inboxes:
             inbox = self._by_name[name] = Inbox()
         return inbox
 
-    def put(self, name: str, message: InboxMessage, size: int) -> None:
-        """Keep a message of ``size`` bytes."""
-        inbox = self.open(name)
-        inbox.put(message)
-        self._arrived.append((inbox, message, size + OVERHEAD))
-        self._bytes += size + OVERHEAD
-        while self._bytes > self._max_bytes or len(self._arrived) > self._max_messages:
-            oldest_inbox, oldest, freed = self._arrived.popleft()
-            self._bytes -= freed
-            if oldest_inbox.messages and oldest_inbox.messages[0] is oldest:
-                oldest_inbox.messages.popleft()
+    def put(self, name: str, message: InboxMessage) -> None:
+        """Keep a message, and forget the oldest ones of what then is too large."""
+        self._arrived += 1
+        inbox, tenant = self.open(name), self._by_tenant.setdefault(message.tenant, Share())
+        for share in (tenant, self._all, inbox):
+            share.add(self._arrived, name, message)
+        for share, part in ((inbox, INBOX_PART), (tenant, TENANT_PART), (self._all, 1)):
+            while share.exceeds(self._max_messages * part, self._max_bytes * part):
+                self._remove(next(iter(share.kept)))
+
+    def _remove(self, place: int) -> None:
+        name, message = self._all.kept[place]
+        self._all.remove(place)
+        tenant = self._by_tenant[message.tenant]
+        tenant.remove(place)
+        if not tenant.kept:
+            del self._by_tenant[message.tenant]
+        self._by_name[name].remove(place)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that all messages take, nearly."""
+        return self._all.bytes
 
     def clear(self, key: str | None = None) -> None:
         """Forget the messages of one tenant, or of all."""
+        for place in list(self._places(key)):
+            self._remove(place)
         for inbox in self._by_name.values():
-            inbox.clear(key)
+            inbox.forget_numbers(key)
         self._by_name = {name: inbox for name, inbox in self._by_name.items() if not inbox.idle}
-        kept = [one for one in self._arrived if key is not None and one[1].tenant != key]
-        self._arrived, self._bytes = deque(kept), sum(size for _, _, size in kept)
+
+    def _places(self, key: str | None) -> Iterator[int]:
+        share = self._all if key is None else self._by_tenant.get(key, Share())
+        return iter(share.kept)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from mock_server.core.depth import depth_exceeds
 from mock_server.core.errors import Violation
 from mock_server.core.images import MIB
+from mock_server.core.json_bounds import depth_exceeds
 from mock_server.core.redaction import safe_headers
 from mock_server.core.shortened import shortened
 
@@ -24,6 +24,8 @@ MAX_KEPT = 16 * 1024
 BEGINNING = 2000
 MAX_BYTES = 16 * MIB
 OVERHEAD = 600
+#: What one violation takes beside its texts.
+VIOLATION = 250
 
 
 class Exchange(NamedTuple):
@@ -121,6 +123,16 @@ class Journal:
         self._kept.clear()
         self._bytes = 0
         self.calls = 0
+
+
+def size_of(
+    path: bytes, query: bytes, content: bytes, body: bytes, headers: bytes, violations: Sequence[Violation], note: str
+) -> int:
+    """The memory that an exchange takes, nearly."""
+    size = OVERHEAD + len(path) + len(query) + len(content) + len(body) + len(headers)
+    if violations:
+        size += len(note) + sum(VIOLATION + len(one.path) + len(one.message) for one in violations)
+    return size
 
 
 def packed_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -176,7 +176,7 @@ class Service:
             inspection = await self._parts.inspector.inspect(endpoint, params, fetch)
             params, violations = inspection.params, violations + inspection.violations
         if violations:
-            raise TaskRejected(violations)
+            raise TaskRejected(violations, reading.more)
         return Submitted(endpoint, params, inspection, reading.metadata, base_url)
 
     async def _keep(self, tenant: Tenant, task: Task) -> None:

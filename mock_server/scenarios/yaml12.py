@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from mock_server.core.depth import MAX_DEPTH, depth_exceeds
+from mock_server.core.json_bounds import MAX_DEPTH, depth_exceeds
 
 Place = tuple[str | int, ...]
 Lines = Mapping[Place, int]

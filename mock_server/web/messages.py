@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
 from mock_server.core.clock import Sleeper
-from mock_server.core.depth import MAX_DEPTH, depth_exceeds
 from mock_server.core.errors import GatewayError, Trouble, Violation
 from mock_server.core.images import MIB
+from mock_server.core.json_bounds import SHORT, JsonScanner, JsonTooLarge, check_bounds
 from mock_server.platform.tenant import Tenant
 
+#: A body of base64 or text becomes a few times larger, and small ones may become more.
+MAX_RATIO = 200
 #: A gzip body may be several put one after another; more than so many are no honest body.
 MAX_MEMBERS = 16
 
@@ -138,12 +141,54 @@ class Call:
         """The whole body, unpacked. Raises GatewayError as soon as it is known to be too large or packed in an unknown
         way, ClientGone on a hang-up.
         """
+        return await self._body(max_bytes, None)
+
+    async def beginning(self, most: int) -> bytes:
+        """About the first ``most`` bytes of the body, as they were sent; the rest is not waited for. Raises ClientGone
+        on a hang-up.
+        """
+        content = b""
+        while len(content) < most:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            content += message.get("body", b"")[:most]
+            if not message.get("more_body", False):
+                break
+        self.content = content
+        return content
+
+    async def json(self, max_bytes: int, *, empty: Any = None) -> Any:
+        """The body as JSON in UTF-8; ``empty`` is what a body of no bytes means, if it may be. Raises as ``body`` does,
+        and GatewayError where it is not JSON, or breaks a bound: that is found out before it becomes objects.
+        """
+        try:
+            content = await self._body(max_bytes, JsonScanner())
+            if len(content) <= SHORT:
+                check_bounds(content)  # what is longer was looked at on its way
+            return orjson.loads(content) if content or empty is None else empty
+        except JsonTooLarge as error:
+            raise GatewayError(Trouble.MALFORMED, f"the body {error}") from None
+        except orjson.JSONDecodeError as error:
+            raise GatewayError(Trouble.MALFORMED, f"the body is not JSON in UTF-8: {error}") from None
+
+    async def _body(self, max_bytes: int, scanner: JsonScanner | None) -> bytes:
         packing = self.header(b"content-encoding")
-        content = await self._raw_body(max_bytes)
-        self.content = content if packing is None else unpacked(content, packing, max_bytes)
+        if packing is None or packing.strip().lower() in {b"", b"identity"}:
+            self.content = await self._raw_body(max_bytes, scanner)
+            return self.content
+        unpacking = Unpacking(packing, max_bytes)
+        packed, pieces = await self._raw_body(max_bytes, None), []
+        for piece in unpacking.pieces(packed):
+            if scanner is not None:
+                scanner.feed(piece)
+            pieces.append(piece)
+            if len(pieces) % 16 == 0:
+                await asyncio.sleep(0)  # let other calls go on
+        self.content = b"".join(pieces)
         return self.content
 
-    async def _raw_body(self, max_bytes: int) -> bytes:
+    async def _raw_body(self, max_bytes: int, scanner: JsonScanner | None) -> bytes:
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > max_bytes:
             raise _too_large(max_bytes)
@@ -158,33 +203,58 @@ class Call:
             if size > max_bytes:
                 raise _too_large(max_bytes)
             chunks.append(chunk)
-            if not message.get("more_body", False):
+            more = message.get("more_body", False)
+            if scanner is not None and (more or size > SHORT):
+                scanner.feed(chunk)
+            if not more:
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def unpacked(content: bytes, packing: bytes, max_bytes: int) -> bytes:
-    """A body freed of its Content-Encoding, at most ``max_bytes`` of it. Raises GatewayError."""
-    name = packing.strip().lower()
-    if name in {b"identity", b""}:
-        return content
-    if name not in {b"gzip", b"x-gzip"}:
-        message = f"Content-Encoding may be gzip or left out, not {packing[:40].decode('latin-1')}"
-        raise GatewayError(Trouble.MEDIA_TYPE, message, headers={"accept-encoding": "gzip"})
-    whole, rest = b"", content
-    for _ in range(MAX_MEMBERS):
-        member = zlib.decompressobj(wbits=31)
-        try:
-            whole += member.decompress(rest, max_bytes - len(whole) + 1)
-        except zlib.error as error:
-            raise _not_gzip(str(error)) from None
-        if len(whole) > max_bytes:
-            raise _too_large(max_bytes)
+class Unpacking:
+    """Frees a body of its Content-Encoding, a piece at a time. Raises GatewayError for one that is not gzip."""
+
+    def __init__(self, packing: bytes, max_bytes: int) -> None:
+        if packing.strip().lower() not in {b"gzip", b"x-gzip"}:
+            message = f"Content-Encoding may be gzip or left out, not {packing[:40].decode('latin-1')}"
+            raise GatewayError(Trouble.MEDIA_TYPE, message, headers={"accept-encoding": "gzip"})
+        self._max_bytes = max_bytes
+
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        """The unpacked body, in pieces of at most 64 KiB. Raises GatewayError when it is too large, is cut off, or
+        becomes much larger than its packed size, as only a body that is made for that does.
+        """
+        size, most = 0, max(MIB, len(packed) * MAX_RATIO)
+        members, member, place, waiting = 1, zlib.decompressobj(wbits=31), 0, b""
+        while place < len(packed) or waiting:
+            if not waiting:
+                waiting, place = packed[place : place + SHORT], place + SHORT
+            piece, waiting = self._piece(member, waiting)
+            size += len(piece)
+            if size > self._max_bytes:
+                raise _too_large(self._max_bytes)
+            if size > most:
+                raise _not_gzip(f"it grows to more than {MAX_RATIO} times its size")
+            yield piece
+            if member.eof and (waiting or place < len(packed)):
+                members, member = members + 1, zlib.decompressobj(wbits=31)
+                if members > MAX_MEMBERS:
+                    raise _not_gzip(f"it has more than {MAX_MEMBERS} parts")
         if not member.eof:
             raise _not_gzip("it is cut off")
-        rest = member.unused_data
-        if not rest:
-            return whole
-    raise _not_gzip(f"it has more than {MAX_MEMBERS} parts")
+
+    @staticmethod
+    def _piece(member: Any, packed: bytes) -> tuple[bytes, bytes]:
+        """What some packed bytes become, and those of them that are left for the next call."""
+        try:
+            piece = member.decompress(packed, SHORT)
+            while not member.eof and not member.unconsumed_tail and len(piece) % SHORT == 0 and piece:
+                more = member.decompress(b"", SHORT)
+                if not more:
+                    break
+                piece += more
+        except zlib.error as error:
+            raise _not_gzip(str(error)) from None
+        return piece, member.unused_data if member.eof else member.unconsumed_tail
 
 
 def _not_gzip(why: str) -> GatewayError:
@@ -193,25 +263,6 @@ def _not_gzip(why: str) -> GatewayError:
 
 def _too_large(max_bytes: int) -> GatewayError:
     return GatewayError(Trouble.TOO_LARGE, f"the body is larger than {max_bytes // MIB} MiB, the most that is accepted")
-
-
-def read_json(content: bytes) -> Any:
-    """JSON in UTF-8. Raises GatewayError."""
-    try:
-        value = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise GatewayError(Trouble.MALFORMED, f"the body is not JSON in UTF-8: {error}") from None
-    if content.count(b"[") + content.count(b"{") > MAX_DEPTH and depth_exceeds(value):
-        raise GatewayError(Trouble.MALFORMED, f"the body is nested deeper than {MAX_DEPTH} levels")
-    return value
-
-
-def as_json(content: bytes) -> Any:
-    """JSON where it is JSON, else its text."""
-    try:
-        return orjson.loads(content) if content else None
-    except orjson.JSONDecodeError:
-        return content.decode("utf-8", "replace")
 
 
 def require_json(call: Call) -> None:

@@ -14,14 +14,15 @@ from starlette.types import Receive, Scope, Send
 
 from mock_server.core.clock import Clock, stopwatch
 from mock_server.core.errors import GatewayError, Trouble
+from mock_server.core.json_bounds import json_or_text
 from mock_server.core.redaction import safe_text
-from mock_server.platform.journal import OVERHEAD, kept_body, packed_headers
+from mock_server.platform.journal import kept_body, packed_headers, size_of
 from mock_server.platform.service import Service
 from mock_server.web.api.authentication import Access
 from mock_server.web.control.guard import Guard, is_loopback
 from mock_server.web.gateway_errors import error_answer
 from mock_server.web.log import Log
-from mock_server.web.messages import Answer, AnsweredEarly, Call, ClientGone, Handler, Headers, as_json, bearer
+from mock_server.web.messages import Answer, AnsweredEarly, Call, ClientGone, Handler, Headers, bearer
 from mock_server.web.queue_errors import IdentifiedAnswer
 
 #: The API is what clients call; control is for the person who runs the server; open is what lies between: it is
@@ -80,7 +81,7 @@ class Pipeline:
 
     def _record_control_action(self, call: Call) -> None:
         """Remember a control call that changed something."""
-        self._service.note(call.arrived_at, self._key(call), call.method, call.path, as_json(call.content))
+        self._service.note(call.arrived_at, self._key(call), call.method, call.path, json_or_text(call.content))
 
     @staticmethod
     def _key(call: Call) -> str | None:
@@ -116,7 +117,7 @@ class Pipeline:
                 stopwatch() - began,
                 request_id,
                 scope["method"],
-                scope.get("raw_path") or scope["path"].encode("utf-8", "replace"),
+                raw_path := scope.get("raw_path") or scope["path"].encode("utf-8", "replace"),
                 scope["query_string"],
                 headers,
                 content,
@@ -130,7 +131,7 @@ class Pipeline:
                 answer.note,
                 call.fault,
                 retry_after(answer),
-                OVERHEAD + len(content) + len(body) + len(headers),
+                size_of(raw_path, scope["query_string"], content, body, headers, call.violations, answer.note),
             )
         )
         return request_id

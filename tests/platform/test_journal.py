@@ -218,3 +218,11 @@ def test_no_text_takes_long_to_make_safe(text):
     began = time.thread_time()
     safe_text(text)
     assert time.thread_time() - began < 5  # a quadratic search takes minutes
+
+
+@pytest.mark.parametrize("piece", ["://", "://a:b", "@://", "://a:1/", " ://:", "://u:p/", ":", "/", "://u?:"])
+def test_passwords_are_found_in_time_that_grows_with_the_text_alone(piece):
+    text = piece * (500_000 // len(piece)) + "@"
+    began = time.thread_time()
+    safe_text(text)
+    assert time.thread_time() - began < 5

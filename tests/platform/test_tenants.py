@@ -181,16 +181,44 @@ def test_a_tenant_born_during_an_advance_is_not_left_behind(http):
     assert times[0] == times[1]
 
 
-def test_inboxes_are_bounded_all_together():
-    inboxes = Inboxes(max_messages=5, max_bytes=20_000)
+def _message(number, tenant=None, size=0):
+    return InboxMessage(number, 0.0, "POST", "", {}, b"%d" % number + b" " * size, 200, tenant)
+
+
+def _bodies(inboxes, name):
+    return [message.body for message in inboxes.open(name).messages]
+
+
+def test_inboxes_are_bounded_each_and_all_together():
+    inboxes = Inboxes(max_messages=8)
     for number in range(10):
-        name = f"inbox-{number % 2}"
-        inboxes.put(name, InboxMessage(number, 0.0, "POST", "", {}, number, 200), 10)
-    assert [message.body for message in inboxes.open("inbox-0").messages] == [6, 8]
-    assert [message.body for message in inboxes.open("inbox-1").messages] == [5, 7, 9]
-    inboxes.put("inbox-0", InboxMessage(11, 0.0, "POST", "", {}, "big", 200), 19_000)
-    assert [message.body for message in inboxes.open("inbox-0").messages] == ["big"]
-    assert not inboxes.open("inbox-1").messages
+        inboxes.put(f"inbox-{number % 5}", _message(number, tenant=f"key-{number % 5}"))
+    assert [_bodies(inboxes, f"inbox-{place}") for place in range(5)] == [[5], [6], [2, 7], [3, 8], [4, 9]]
+    for number in range(10, 14):
+        inboxes.put("inbox-4", _message(number, tenant=f"key-{number}"))
+    assert _bodies(inboxes, "inbox-4") == [12, 13], "an inbox has a quarter of all"
+    assert _bodies(inboxes, "inbox-3") == [3, 8], "and no other inbox is the poorer for it"
+
+
+def test_the_messages_of_one_tenant_are_half_of_all_at_most():
+    inboxes = Inboxes(max_messages=8)
+    inboxes.put("of-another", _message(0, tenant="another"))
+    for number in range(1, 9):
+        inboxes.put(f"inbox-{number}", _message(number, tenant="one"))
+    assert [number for number in range(1, 9) if _bodies(inboxes, f"inbox-{number}")] == [5, 6, 7, 8]
+    assert _bodies(inboxes, "of-another") == [0]
+
+
+def test_the_bytes_of_inboxes_are_counted_as_they_are_kept():
+    inboxes = Inboxes(max_bytes=40_000)
+    for number in range(5):
+        inboxes.put("large", _message(number, size=7_000))
+    assert _bodies(inboxes, "large") == [4], "a quarter of all bytes is one message"
+    assert 7_000 < inboxes.bytes <= 10_000
+    inboxes.put("large", _message(5, size=100_000))
+    assert _bodies(inboxes, "large") == [5], "the latest is kept though it is too large"
+    inboxes.clear()
+    assert inboxes.bytes == 0
 
 
 def test_an_app_without_a_socket_serves_one_loop_after_another():

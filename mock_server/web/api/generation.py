@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -14,10 +15,13 @@ from mock_server.web.address import Address
 from mock_server.web.api.authentication import Access
 from mock_server.web.api.submission import Submission
 from mock_server.web.fault_injection import FaultInjector
-from mock_server.web.messages import Answer, Call, read_json, require_json
+from mock_server.web.messages import Answer, Call, require_json
 
 SUBMIT_PATH = "/model/v1/generation"
 TASK_PATH = "/model/v1/generation/task/"
+#: So many bytes of a body are looked at before the key is valid.
+LOOKED_AT = 64 * 1024
+_MODEL_NAME = re.compile(rb'(?<!\\\\)"model"[ \t\r\n]{0,20}:[ \t\r\n]{0,20}"([!#-\\[\]-~]{1,100})"')
 _FIRST = Snapshot(Status.QUEUED, 0)
 
 
@@ -40,7 +44,7 @@ class Generation:
         except GatewayError as refusal:
             raise self._access.refused(await self._model_named(call), refusal) from None
         require_json(call)
-        body = read_json(await call.body(self._submission.max_body))
+        body = await call.json(self._submission.max_body)
         model = call.model = self._model(body)
         task = await self._submission.make(call, tenant, model, body)
         made = Answer(200, orjson.dumps(answer(self._service.endpoint(model), task, _FIRST, task.base_url)))
@@ -68,9 +72,9 @@ class Generation:
         return self._service.endpoint(model).model
 
     async def _model_named(self, call: Call) -> str | None:
-        """The model that a call without a good key names, if it can be read."""
-        try:
-            require_json(call)
-            return self._model(read_json(await call.body(self._submission.max_body)))
-        except GatewayError:
-            return None
+        """The model that a call without a valid key names. It is looked for in the first bytes of the body, which is
+        neither unpacked nor parsed.
+        """
+        found = _MODEL_NAME.search(await call.beginning(LOOKED_AT))
+        name = found[1].decode("latin-1") if found is not None else None
+        return name if name in self._service.judges else None

@@ -12,7 +12,7 @@ from mock_server.web.address import Address
 from mock_server.web.api.authentication import Access
 from mock_server.web.api.discovery import enveloped, user_id
 from mock_server.web.fault_injection import FaultInjector
-from mock_server.web.messages import Answer, Call, read_json, require_json
+from mock_server.web.messages import Answer, Call, require_json
 
 DEVICE_PAGE = "/device"
 #: Seconds between polls: the shortest that clients keep to.
@@ -85,7 +85,7 @@ class LoginEndpoints:
 async def _texts(call: Call, *names: str) -> dict[str, str]:
     """The texts of a JSON object under these names, as far as they are there. Raises GatewayError."""
     require_json(call)
-    body: Any = read_json(await call.body(MIB))
+    body: Any = await call.json(MIB)
     if not isinstance(body, dict):
         raise GatewayError(Trouble.MALFORMED, "the body must be a JSON object")
     for name in names:

@@ -21,7 +21,7 @@ from mock_server.web.address import Address
 from mock_server.web.api.authentication import Access
 from mock_server.web.api.submission import Submission
 from mock_server.web.fault_injection import FaultInjector
-from mock_server.web.messages import Answer, Call, json_answer, read_json, require_json
+from mock_server.web.messages import Answer, Call, json_answer, require_json
 
 #: Paths that name no model.
 QUEUE_ROOTS = ("/model/v1/queue", "/model/v1/queue/")
@@ -62,7 +62,7 @@ class Queue:
         if _asks_for_webhook(call):
             raise _no_webhook()
         require_json(call)
-        params = read_json(await call.body(self._submission.max_body))
+        params = await call.json(self._submission.max_body)
         if not isinstance(params, dict):
             raise GatewayError(Trouble.MALFORMED, f"the body must be a JSON object: the parameters of {endpoint.model}")
         if any(name in params for name in WEBHOOK_NAMES):

@@ -14,7 +14,7 @@ from mock_server.contract.messages import shown as value_shown
 from mock_server.core.errors import GatewayError, Trouble
 from mock_server.core.images import MIB
 from mock_server.core.redaction import safe_json
-from mock_server.web.messages import Answer, Call, bearer, json_answer, read_json
+from mock_server.web.messages import Answer, Call, bearer, json_answer
 
 MAX_BODY = 10 * MIB
 
@@ -78,8 +78,7 @@ class NoBody(Body):
 
 async def parsed(call: Call, wanted: type[Wanted]) -> Wanted:
     """The body as what is wanted; an empty one as an empty object. Raises GatewayError naming the field."""
-    content = await call.body(MAX_BODY)
-    value = read_json(content) if content else {}
+    value = await call.json(MAX_BODY, empty={})
     if not isinstance(value, dict):
         raise GatewayError(Trouble.MALFORMED, "the body must be a JSON object")
     try:

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from mock_server.core.errors import GatewayError, Trouble
+from mock_server.core.json_bounds import json_or_text
 from mock_server.core.redaction import safe_headers
 from mock_server.platform.courier import MARK
 from mock_server.platform.inbox import InboxMessage
@@ -17,7 +17,7 @@ from mock_server.platform.tenant import Tenant
 from mock_server.web.control.bodies import MAX_BODY, key_of, number, query_of, safe, shown
 from mock_server.web.control.guard import Guard
 from mock_server.web.control.state import ControlledState
-from mock_server.web.messages import Answer, Call, as_json, bearer, json_answer
+from mock_server.web.messages import Answer, Call, bearer, json_answer
 
 INBOX = "/_mock/inbox/"
 MESSAGES = "/messages"
@@ -38,8 +38,7 @@ class Receiver:
             self._guard.check(call)
             return await self._messages(call, name[: -len(MESSAGES)])
         content = await call.body(MAX_BODY)
-        body = as_json(content)
-        tenant = self._tenant(call, body)
+        tenant = self._tenant(call, json_or_text(content) if b'"id"' in content else None)
         if tenant is None and call.header(MARK.encode()) == self._state.courier.mark.encode():
             raise GatewayError(Trouble.GONE, "this callback is about a task that a reset removed")
         asked = call.scope["query_string"].decode("latin-1")
@@ -52,11 +51,11 @@ class Receiver:
             method=call.method,
             query=asked,
             headers=safe_headers((name, value) for name, value in call.scope["headers"] if name != MARK.encode()),
-            body=body,
+            content=content,
             answered=status,
             tenant=owner,
         )
-        self._state.inboxes.put(name, message, len(content))
+        self._state.inboxes.put(name, message)
         return json_answer({"received": message.number}, status)
 
     async def _messages(self, call: Call, name: str) -> Answer:
@@ -65,15 +64,26 @@ class Receiver:
         timeout = number(query, "timeout", 10, most=MAX_TIMEOUT)
         inbox = self._state.inboxes.open(name)
         complete = await inbox.wait_for(wanted, timeout, key)
-        messages = [replace(message, tenant=self._label(message.tenant)) for message in inbox.seen_by(key)]
+        messages = [self._view(message) for message in inbox.seen_by(key)]
         found = {"inbox": name, "count": len(messages), "messages": messages}
         if not complete:
             message = f"{len(messages)} of {wanted} messages arrived in inbox {name!r} within {timeout:g} s"
             raise GatewayError(Trouble.TIMED_OUT, message, detail=safe(found))
         return shown(found)
 
-    def _label(self, key: str | None) -> str | None:
-        return self._state.service.tenant(key).label if key is not None else None
+    def _view(self, message: InboxMessage) -> dict[str, Any]:
+        """A message as it is shown: with its body, and without the key of its tenant."""
+        label = self._state.service.tenant(message.tenant).label if message.tenant is not None else None
+        return {
+            "number": message.number,
+            "received_at": message.received_at,
+            "method": message.method,
+            "query": message.query,
+            "headers": message.headers,
+            "body": message.body,
+            "answered": message.answered,
+            "tenant": label,
+        }
 
     def _tenant(self, call: Call, body: Any) -> Tenant | None:
         """The tenant a message belongs to: that of the callback it is, or of the task it reports, or of the key it
