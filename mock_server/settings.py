@@ -194,6 +194,15 @@ class Settings(BaseModel):
         (), description="a host to intercept beside those of the platform (repeatable)"
     )
     max_body: int = Field(160, ge=1, le=4096, description="largest request body in MiB")
+    header_timeout: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="real seconds that a client may take to send the head of a request",
+        allow_inf_nan=False,
+    )
+    idle_timeout: int = Field(5, ge=1, le=3600, description="real seconds that an idle connection is kept open")
+    max_connections: int = Field(1_000, ge=1, le=1_000_000, description="connections that the server has at once")
 
 
 def flag(name: str) -> str:

@@ -15,7 +15,8 @@ from mock_server.cli.serve import judged, prepare, spare_the_collector
 from mock_server.conformance.report import concluded, summary
 from mock_server.settings import Settings
 from mock_server.web.app import Built, create_app
-from mock_server.web.interception.listener import Interceptor, Patience
+from mock_server.web.bounded_http import Patience
+from mock_server.web.interception.listener import Interceptor
 from mock_server.web.interception.proxy import Proxy, open_proxy
 from mock_server.web.serving import LiveServer, listen, listening_url
 

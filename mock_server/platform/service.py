@@ -296,9 +296,12 @@ class Service:
 
     def forget(self, key: str | None) -> list[Tenant]:
         """Forget the tenant of one key, or all, at once; what is to be ended of them."""
-        ended = [tenant for tenant in self.tenants.values() if key in {None, tenant.key}]
-        self.tenants = {name: tenant for name, tenant in self.tenants.items() if tenant not in ended}
-        self._tenant_of = {task_id: tenant for task_id, tenant in self._tenant_of.items() if tenant not in ended}
+        if key is None:
+            ended, self.tenants, self._tenant_of = list(self.tenants.values()), {}, {}
+        else:
+            ended = [self.tenants.pop(key)] if key in self.tenants else []
+            for tenant in ended:
+                self._tenant_of = {task_id: one for task_id, one in self._tenant_of.items() if one is not tenant}
         self.control_actions = deque(
             control_action for control_action in self.control_actions if key not in {None, control_action.key}
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from mock_server.contract.messages import shown
 from mock_server.core.errors import ScenarioMistake
 from mock_server.scenarios.faults.base import Disturbance, Op, chances, like
 from mock_server.scenarios.paths import parse_path, values_at
+from mock_server.scenarios.rule_set import RequestFacts, Rule, RuleSet
 
 if TYPE_CHECKING:
     from mock_server.scenarios.faults.kinds import CallFault
@@ -25,21 +26,6 @@ MAX_EXPLAINED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class RequestFacts:
-    """What a scenario is matched with: whose call it is, and for a submit its model and bare parameters."""
-
-    tenant: str
-    model: str | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def prompts(self) -> list[str]:
-        """All prompts there are."""
-        found = [self.params.get("prompt"), *values_at(self.params, ("multi_prompt", None, "prompt"))]
-        return [text for text in found if isinstance(text, str)]
-
-
-@dataclass(frozen=True, slots=True)
 class Trial:
     """One scenario that was tried: whether it is for the submit, and why."""
 
@@ -48,13 +34,34 @@ class Trial:
     why: str
 
 
+_NO_FACTS = RequestFacts("")
+
+
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """The scenario of a task and how it came to it; ``tried`` are the rules looked at, in order."""
+    """The scenario of a task and how it came to it. ``rules`` were tried with ``facts``; ``counted`` has the number of
+    the match for each rule that was for the submit and counts.
+    """
 
     scenario: Scenario | None
     by: By
-    tried: Sequence[Trial] = ()
+    rules: Sequence[Rule] = ()
+    facts: RequestFacts = _NO_FACTS
+    counted: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def tried(self) -> list[Trial]:
+        """The rules that were tried until one was chosen, in order."""
+        found: list[Trial] = []
+        for rule in self.rules:
+            name, place = rule.scenario.name, self.counted.get(rule.scenario.name)
+            if rule.scenario is self.scenario:
+                return [*found, Trial(name, True, f"all it asks for is true (match {place})")]
+            why = mismatch(rule.match, self.facts)
+            if why is None:
+                why = f"all it asks for is true, but this is match {place}, and it is for {_counted(rule.match)}"
+            found.append(Trial(name, False, why))
+        return found
 
 
 class Counters:
@@ -110,49 +117,43 @@ class Counters:
                 del counter[key]
 
 
-def choose(rules: Sequence[Scenario], subject: RequestFacts, counters: Counters) -> MatchResult:
+def choose(rules: RuleSet, facts: RequestFacts, counters: Counters) -> MatchResult:
     """The first of the rules that is for a submit. Counts it for all that speak of it."""
-    tried: list[Trial] = []
     chosen: Scenario | None = None
-    for rule in rules:
-        if rule.match is None or (chosen is not None and not rule.match.counts):
+    counted: dict[str, int] = {}
+    for rule in rules.for_submit(facts):
+        if chosen is not None and not rule.match.counts:
             continue
-        why = mismatch(rule.match, subject)
-        if why is None:
-            counters.matched[rule.name] += 1
-            place = counters.matched[rule.name]
-            if chosen is None and rule.match.takes(place):
-                chosen = rule
-                counters.chosen[rule.name] += 1
-                tried.append(Trial(rule.name, True, f"all it asks for is true (match {place})"))
-                continue
-            why = f"all it asks for is true, but this is match {place}, and it is for {_counted(rule.match)}"
-        if chosen is None:
-            tried.append(Trial(rule.name, False, why))
-    return MatchResult(chosen, "rule", tried)
+        name = rule.scenario.name
+        counters.matched[name] += 1
+        counted[name] = counters.matched[name]
+        if chosen is None and rule.match.takes(counted[name]):
+            chosen = rule.scenario
+            counters.chosen[name] += 1
+    return MatchResult(chosen, "rule", rules.rules, facts, counted)
 
 
-def count(rules: Sequence[Scenario], subject: RequestFacts, counters: Counters) -> None:
+def count(rules: RuleSet, facts: RequestFacts, counters: Counters) -> None:
     """Count a submit that got its scenario otherwise for the rules that speak of it."""
-    for rule in rules:
-        if rule.match is not None and rule.match.counts and mismatch(rule.match, subject) is None:
-            counters.matched[rule.name] += 1
+    for rule in rules.for_submit(facts):
+        if rule.match.counts:
+            counters.matched[rule.scenario.name] += 1
 
 
-def mismatch(match: Match, subject: RequestFacts) -> str | None:
+def mismatch(match: Match, facts: RequestFacts) -> str | None:
     """Why a rule is not for a submit, whatever it counts; None when it is."""
-    params = subject.params
+    params = facts.params
     looked = (
-        ("model", match.model, [] if subject.model is None else [subject.model]),
+        ("model", match.model, [] if facts.model is None else [facts.model]),
         ("external_task_id", match.external_task_id, [params.get("external_task_id")]),
-        ("tenant", match.tenant, [subject.tenant]),
+        ("tenant", match.tenant, [facts.tenant]),
     )
     for name, patterns, found in looked:
         texts = [text for text in found if isinstance(text, str)]
         if patterns and not any(like(text, pattern) for text in texts for pattern in patterns):
             actual = "another" if name == "tenant" else shown(texts[0]) if texts else "not there"
             return f"{name} is {actual}, not {' or '.join(patterns)}"
-    prompts = [text.casefold() for text in subject.prompts]
+    prompts = [text.casefold() for text in facts.prompts]
     if match.prompt and not any(wanted.casefold() in text for text in prompts for wanted in match.prompt):
         return f"the prompt is without {' or '.join(map(repr, match.prompt))}"
     for written, condition in match.params.items():

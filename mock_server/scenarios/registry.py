@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mock_server.core.errors import ScenarioMistake
 from mock_server.core.resources import resource
 from mock_server.scenarios.aliases import AliasResolver, hint
+from mock_server.scenarios.rule_set import RuleSet
 
 if TYPE_CHECKING:
     from mock_server.scenarios.model import Scenario
@@ -61,11 +62,19 @@ class ScenarioRegistry:
         self.names = names if names is not None else AliasResolver()
         self._posted: dict[str | None, list[Scenario]] = {}
         self._from_files: list[Scenario] = []
+        #: Rules made ready to be tried, by scope; those of tenants without rules of their own are those for all.
+        self._rule_sets: dict[str | None, RuleSet] = {}
         self.empty = True
 
-    def rules(self, key: str) -> Sequence[Scenario]:
-        """The rules that a tenant's submits are tried with, in order."""
-        return list(chain(self._posted.get(key, ()), self._posted.get(None, ()), self._from_files))
+    def rules(self, key: str) -> RuleSet:
+        """The rules that a tenant's calls are tried with, in order."""
+        scope = key if key in self._posted else None
+        found = self._rule_sets.get(scope)
+        if found is None:
+            own = self._posted.get(scope, ()) if scope is not None else ()
+            found = RuleSet(chain(own, self._posted.get(None, ()), self._from_files))
+            self._rule_sets[scope] = found
+        return found
 
     def posted(self, key: str | None) -> list[Scenario]:
         """What was posted for one tenant, or for all."""
@@ -139,4 +148,5 @@ class ScenarioRegistry:
 
     def _look(self) -> None:
         self._posted = {scope: rules for scope, rules in self._posted.items() if rules}
+        self._rule_sets.clear()
         self.empty = not self._posted and not self._from_files

@@ -81,6 +81,7 @@ class Built:
     state: ControlledState
     media: Media
     outgoing: Outgoing
+    settings: Settings
 
 
 def create_app(
@@ -180,7 +181,7 @@ def create_app(
     app.router.redirect_slashes = False
     if not settings.media_dir:
         weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
-    return Built(app, service, inboxes, clock, state, handlers.media, outgoing)
+    return Built(app, service, inboxes, clock, state, handlers.media, outgoing, settings)
 
 
 @dataclass(frozen=True, slots=True)

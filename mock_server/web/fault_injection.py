@@ -12,8 +12,9 @@ from mock_server.platform.service import Service
 from mock_server.platform.task import Task
 from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.faults.base import Disturbance, Op, Reply
-from mock_server.scenarios.matching import MARK, MatchResult, RequestFacts, choose, count, marker_in, mismatch
+from mock_server.scenarios.matching import MARK, MatchResult, choose, count, marker_in
 from mock_server.scenarios.registry import ScenarioRegistry
+from mock_server.scenarios.rule_set import RequestFacts
 from mock_server.web.connection_faults import GONE, DisturbedAnswer, ends_when_hung_up
 from mock_server.web.error_answers import error_reply
 from mock_server.web.messages import Answer, AnsweredEarly, Call
@@ -50,19 +51,19 @@ class FaultInjector:
         if given is None and not marked and self._registry.empty:
             return None
         params = bare_params(self._service.endpoint(model), body)
-        subject = RequestFacts(tenant.key, model, params)
+        facts = RequestFacts(tenant.key, model, params)
         rules = self._registry.rules(tenant.key)
         if given is not None:
-            count(rules, subject, tenant.counters)
+            count(rules, facts, tenant.counters)
             return MatchResult(self.called(given.decode("latin-1"), "X-Mock-Scenario", tenant), "header")
         try:
-            marker = marker_in(params.get("external_task_id"), *subject.prompts, params.get("negative_prompt"))
+            marker = marker_in(params.get("external_task_id"), *facts.prompts, params.get("negative_prompt"))
         except ScenarioMistake as mistake:
             raise GatewayError(Trouble.MALFORMED, str(mistake)) from None
         if marker is not None:
-            count(rules, subject, tenant.counters)
+            count(rules, facts, tenant.counters)
             return MatchResult(self.called(marker, "the marker [[mock: ...]]", tenant), "marker")
-        return choose(rules, subject, tenant.counters)
+        return choose(rules, facts, tenant.counters)
 
     def called(self, text: str, named: str, tenant: Tenant) -> Scenario:
         """The scenario that a header or a marker calls. Raises GatewayError."""
@@ -101,17 +102,9 @@ class FaultInjector:
         own = [task.scenario] if task is not None and task.scenario is not None else []
         if self._registry.empty:
             return own
-        subject = RequestFacts(tenant.key) if task is None else RequestFacts(tenant.key, task.model, task.params)
-        return own + [
-            rule
-            for rule in self._registry.rules(tenant.key)
-            if rule.match is not None
-            and not rule.match.counts
-            and rule.only_faults
-            and not any(rule.name == one.name for one in own)
-            and any(fault.hits(op) for _, fault in rule.call_faults)
-            and mismatch(rule.match, subject) is None
-        ]
+        facts = RequestFacts(tenant.key) if task is None else RequestFacts(tenant.key, task.model, task.params)
+        found = self._registry.rules(tenant.key).for_call(op, facts)
+        return own + [rule for rule in found if not any(rule.name == one.name for one in own)]
 
     async def _disturb(
         self, call: Call, tenant: Tenant, op: Op, scenario: Scenario, about: str, task: Task | None = None

@@ -7,6 +7,7 @@ import errno
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
@@ -14,6 +15,7 @@ import uvicorn
 from mock_server.core.errors import UsageError
 from mock_server.settings import Settings
 from mock_server.web.app import Built
+from mock_server.web.bounded_http import BoundedHttp, Patience, sweep
 from mock_server.web.control.guard import is_loopback
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class LiveServer(uvicorn.Server):
         lifespan: Literal["on", "off"] = "on",
         interceptor: Interceptor | None = None,
     ) -> None:
+        asked = built.settings
+        patience = Patience(head=asked.header_timeout, idle=asked.idle_timeout)
         super().__init__(
             uvicorn.Config(
                 built.app,
@@ -75,6 +79,8 @@ class LiveServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,  # --trust-proxy decides, not the peer's address
                 timeout_graceful_shutdown=GRACE,
+                timeout_keep_alive=patience.idle,
+                http=partial(BoundedHttp, patience, asked.max_connections),  # type: ignore[arg-type]  # as a class is called
             )
         )
         self._built = built
@@ -101,6 +107,11 @@ class LiveServer(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
+
+    async def on_tick(self, counter: int) -> bool:
+        """See uvicorn: ten times a second."""
+        sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; who sleeps by the clock is let go first."""

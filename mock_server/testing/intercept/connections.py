@@ -13,8 +13,8 @@ from mock_server.core.interception.hosts import Authority, Hosts
 from mock_server.core.outgoing import Outgoing, StandIn
 from mock_server.testing.intercept.loop_end import LoopEnd
 from mock_server.testing.intercept.pipe import Pipe
+from mock_server.web.bounded_http import Patience
 from mock_server.web.interception.connect import Refusal
-from mock_server.web.interception.listener import Patience
 from mock_server.web.interception.proxied import ProxiedHttp, Tunnel
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mock_server.contract.messages import nearest
+from mock_server.contract.messages import closest
 from mock_server.contract.messages import shown as value_shown
 from mock_server.core.errors import GatewayError, Trouble
 from mock_server.core.images import MIB
@@ -99,7 +99,9 @@ def query_of(call: Call, *known: str) -> dict[str, str]:
     for name in query:
         if known and name not in {*known, "key"}:
             listed = ", ".join(dict.fromkeys((*known, "key")))
-            message = f"{name[:60]} means nothing here{nearest(name, known)}; known are {listed}"
+            close = closest(name, (*known, "key"))
+            hint = f"; did you mean {close}?" if close is not None else f"; known are {listed}"
+            message = f"{name[:60]} means nothing here{hint}"
             raise GatewayError(Trouble.MALFORMED, message)
     return query
 

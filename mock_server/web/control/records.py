@@ -16,6 +16,7 @@ from mock_server.platform.task import Attempt, Delivery, DeliveryState, Task
 from mock_server.platform.tenant import Tenant
 from mock_server.web.control.bodies import key_of, number, query_of, shown
 from mock_server.web.control.state import ControlledState
+from mock_server.web.control.task_filter import TaskFilter
 from mock_server.web.messages import Answer, Call
 
 TASKS = "/_mock/tasks/"
@@ -28,10 +29,12 @@ class RecordViews:
         self._state = state
 
     async def tasks(self, call: Call) -> Answer:
-        """All tasks, in full."""
-        tenants = self._state.known(key_of(call))
-        found = [(tenant, task) for tenant in tenants for task in await tenant.store.tasks()]
-        return shown({"tasks": [await task_view(self._state, tenant, task) for tenant, task in found]})
+        """Tasks in full, in the order of their tenants and submits: a page of those that pass the filters."""
+        wanted = TaskFilter.of(query_of(call, *TaskFilter.NAMES))
+        tenants = self._state.known(key_of(call, *TaskFilter.NAMES))
+        found, following = await wanted.page(tenants)
+        views = [await task_view(self._state, tenant, task) for tenant, task in found]
+        return shown({"tasks": views, "next": following})
 
     async def task(self, call: Call) -> Answer:
         """One task in full."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,10 @@ def scenario_view(scenario: Scenario) -> dict[str, Any]:
     return view
 
 
+#: Texts of fewer characters are read at once; longer ones take a thread.
+SHORT = 16 * 1024
+
+
 class ScenarioEndpoints:
     """The handlers."""
 
@@ -50,6 +55,7 @@ class ScenarioEndpoints:
         self._state = state
         self._registry = registry
         self._files = files
+        self._reading = asyncio.Lock()
 
     async def post(self, call: Call) -> Answer:
         """Put rules before those there are; in JSON or YAML."""
@@ -58,7 +64,12 @@ class ScenarioEndpoints:
 
         content = await call.body(MAX_BODY)
         try:
-            scenarios = read_text(content.decode("utf-8"), "the body")
+            text = content.decode("utf-8")
+            if len(text) < SHORT:
+                scenarios = read_text(text, "the body")
+            else:
+                async with self._reading:  # one at a time, beside the calls that go on
+                    scenarios = await asyncio.to_thread(read_text, text, "the body")
             self._state.post_scenarios(scenarios, key_of(call))
         except (ScenarioMistake, UnicodeDecodeError) as mistake:
             message = str(mistake) if isinstance(mistake, ScenarioMistake) else "the body is not text in UTF-8"

@@ -10,27 +10,18 @@ import asyncio
 import socket
 import ssl
 import weakref
-from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
 from mock_server.core.interception.hosts import SCHEMES, Authority, Hosts
+from mock_server.web.bounded_http import Patience
 from mock_server.web.interception.connect import ESTABLISHED, METHOD, Farewell, Refusal, head_end, read_connect
 from mock_server.web.interception.proxied import ProxiedHttp, Tunnel
 
 #: How many refused targets are remembered, and how many clients may be at their first words at once.
 MAX_REFUSED = 100
 MAX_WAITING = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Real seconds that a client may take for the head of a request, the TLS handshake, and its end."""
-
-    head: float = 10.0
-    handshake: float = 10.0
-    goodbye: float = 2.0
 
 
 class Interceptor:

@@ -14,7 +14,8 @@ from mock_server.core.interception.hosts import Hosts
 from mock_server.core.interception.trust import CertificateAuthority, trust_file
 from mock_server.core.outgoing import StandIn
 from mock_server.settings import Settings
-from mock_server.web.interception.listener import Interceptor, Patience
+from mock_server.web.bounded_http import Patience
+from mock_server.web.interception.listener import Interceptor
 
 
 @dataclass(frozen=True, slots=True)
