@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from mock_server.core.depth import depth_exceeds
+from mock_server.core.json_bounds import JsonTooLarge, check_bounds
 
 #: Longer values, as JSON in bytes, are replaced.
 LONG = 512
@@ -23,10 +23,9 @@ def shortened(content: bytes, most: int) -> bytes | None:
     if not content[:64].lstrip().startswith(b"{"):
         return None
     try:
+        check_bounds(content)
         value = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
-    if depth_exceeds(value):
+    except (orjson.JSONDecodeError, JsonTooLarge):
         return None
     for levels in range(MOST_LEVELS, _levels_of_parameters(value) - 1, -1):
         found = orjson.dumps(short_value(value, levels))
