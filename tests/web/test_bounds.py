@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import time
 import zlib
 
 import httpx
 import pytest
 
-from mock_server.core.clock import stopwatch
 from mock_server.core.errors import MOST_VIOLATIONS
 from mock_server.core.json_bounds import MAX_VALUES, JsonScanner, JsonTooLarge, check_bounds
 from mock_server.models import discover
 
 SUBMIT = "/model/v1/generation"
 JSON = {"content-type": "application/json"}
-#: Real seconds that a hostile call may take on a busy machine. Where nothing bounds it, it takes 2 to 30 s.
+#: Seconds of CPU that a hostile call may take, client included. Where nothing bounds it, it takes 2 to 30 s.
 QUICK = 2.0
 
 
@@ -37,19 +37,19 @@ BOMBS = {
 @pytest.mark.parametrize("path", [SUBMIT, "/model/v1/queue/kirin_v1_t2v", "/_mock/tasks", "/_mock/scenarios"])
 def test_a_small_body_that_unpacks_to_very_much_is_refused_at_once(manual_server, http, fresh_key, path, bomb):
     headers = {**JSON, "content-encoding": "gzip", "authorization": f"Bearer {fresh_key()}"}
-    began = stopwatch()
+    began = time.process_time()
     answer = http.post(manual_server.url + path, content=BOMBS[bomb], headers=headers, timeout=30)
-    assert stopwatch() - began < QUICK
+    assert time.process_time() - began < QUICK
     assert answer.status_code in {400, 413}
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Basic abc"}])
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_nothing_is_unpacked_for_a_caller_without_a_key(manual_server, http, headers, bomb):
-    began = stopwatch()
+    began = time.process_time()
     sent = {**JSON, "content-encoding": "gzip", **headers}
     answer = http.post(manual_server.url + SUBMIT, content=BOMBS[bomb], headers=sent, timeout=30)
-    assert stopwatch() - began < QUICK
+    assert time.process_time() - began < QUICK
     assert answer.status_code == 401
 
 
@@ -71,9 +71,9 @@ def test_of_very_many_violations_the_first_are_reported_and_kept(manual_server, 
     shots = ",".join(["{}"] * count)
     example = '"image": "https://pictures.example.com/a.png", "multi_shot": true, "shot_type": "customize"'
     body = f'{{"model": "kirin_v3_i2v", {example}, "multi_prompt": [{shots}]}}'
-    began = stopwatch()
+    began = time.process_time()
     answer = http.post(manual_server.url + SUBMIT, content=body, headers=headers, timeout=30)
-    assert stopwatch() - began < QUICK
+    assert time.process_time() - began < QUICK
     assert answer.status_code == 400
     message = answer.json()["error"]["error_message"]
     assert message.startswith(f"multi_prompt must have at most 6 elements, not {count}; ")
