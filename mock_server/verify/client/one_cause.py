@@ -12,7 +12,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "A04": frozenset({"A06", "A14", "A17", "A05"}),  # a client that has crashed does nothing more
     "A16": frozenset({"W17", "W21", "W31", "W32", "W33"}),  # a receiver that crashes answers 500
     "W15": frozenset({"W16"}),
-    "W33": frozenset({"A11", "W14", "W19"}),  # what it was told came too late
+    "W33": frozenset({"A11", "A20", "W14", "W19"}),  # what it was told came too late
     "W18": frozenset({"A11"}),  # what it should not have believed
     **dict.fromkeys(("A01", "A02", "A03", "W04"), frozenset({"A05", "A06", "A14"})),  # what was changed is refused
     "W14": frozenset({"A06", "A14"}),  # after its deadline it says that the time is over

@@ -118,6 +118,7 @@ class Run:
         #: Sends callbacks that do not come from the platform.
         self.forger = Forger(self._courier, self._shown, self.now)
         self._courier.form, self._courier.now = None, self.now
+        self._courier.exact = lambda: self.tenant.clock.pace.speed == 0
         #: The calls of which only a part of the answer came, as the journal counts them.
         self._broken_off: set[int] = set()
         #: Whether a call carried another key than the one that was given.

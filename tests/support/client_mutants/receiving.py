@@ -125,7 +125,7 @@ def _waits_for_more(self, headers, body):
 
 def _backs_up_first(self, headers, body):
     if self.is_believed(headers, body) and b'"completed"' in body:
-        self.kit.sleep(120)
+        self.kit.sleep(40)
 
 
 def _any_end(self, task):
