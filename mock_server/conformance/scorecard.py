@@ -112,7 +112,8 @@ def overview(scorecard: Scorecard) -> Iterator[str]:
     if not scorecard.violated:
         return
     musts = sum(row.about.severity == "must" for row in scorecard.violated)
-    yield f"violated: {len(scorecard.violated)} properties ({musts} must, {len(scorecard.violated) - musts} should)"
+    count = len(scorecard.violated)
+    yield f"violated: {count} {'property' if count == 1 else 'properties'} ({musts} must, {count - musts} should)"
     for row in scorecard.violated:
         one = row.about
         yield f"{'accepted' if row.accepted else one.severity:10}{one.id}  {one.name}: {one.says}"

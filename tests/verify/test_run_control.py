@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 
+import httpx
 import pytest
 
+from mock_server import MockServer
 from mock_server.cli.main import main
 from mock_server.conformance.properties import Thresholds
 from mock_server.verify.client.inprocess import InProcess
@@ -193,3 +196,24 @@ def test_numbers_out_of_range_are_refused(flag, values, capsys):
 def test_what_nobody_wants_to_know_is_not_looked_for():
     report = Harness(InProcess(Crashes), Thresholds(), wanted=lambda one: one.id == "W01").verify(40)
     assert (set(report.exercised), report.shown) == ({"W01"}, {})
+
+
+def test_recorded_traffic_is_chosen_accepted_and_told_in_the_same_way(tmp_path, capsys):
+    with MockServer() as server, httpx.Client(base_url=server.url, headers={"Authorization": "Bearer sk-test"}) as http:
+        task = http.post("/model/v1/generation", json={"model": "kirin_v1_t2v", "prompt": "A red apple"}).json()
+        for _ in range(5):
+            http.get(f"/model/v1/generation/task/{task['id']}")
+        (tmp_path / "h.json").write_bytes(http.get("/_mock/history").content)
+    command = ["verify", "traffic", "h.json", "--baseline", "known.yaml"]
+    assert main([*command, "--update-baseline"]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("violated: ")
+    assert any(line.startswith("should    W") for line in told)
+    assert re.match(r"[0-9]+ properties: [0-9]+ violated", told[-1])
+    known = tmp_path / "known.yaml"
+    known.write_text(known.read_text().replace("reason: ''", "reason: a script of ours"))
+    assert main([*command, "--html", "r.html"]) == 0
+    assert "a script of ours" in (tmp_path / "r.html").read_text()
+    assert "h.json" in (tmp_path / "r.html").read_text()
+    assert main(["verify", "traffic", "h.json", "--only", "W04"]) == 0
+    assert main(["verify", "traffic", "h.json", "--fail-on", "must", "--skip", "must-never-match-W99"]) == 2

@@ -21,6 +21,7 @@ from mock_server.core.report_files import write
 from mock_server.models import discover
 from mock_server.verify.client.findings import FOLDER, Client, Finding, keep
 from mock_server.verify.client.narrative import story
+from mock_server.verify.client.one_cause import explained
 from mock_server.verify.client.properties import ALL, EVERY
 from mock_server.verify.client.replaying import name_of
 from mock_server.verify.client.run import Harness, Report, Session, Shown
@@ -103,6 +104,7 @@ def run(
             options.common.counts(EVERY[name].severity)
             and (baseline is None or baseline.accepts(Known((name, EVERY[name].name), shown.fault.says)) is None)
             for name, shown in found.shown.items()
+            if name not in explained(found.shown, found.hints)
         )
 
     report = Report()

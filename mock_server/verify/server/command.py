@@ -33,6 +33,8 @@ from mock_server.verify.server.target import Target, Unreachable
 
 #: What an own server signs with, so that signatures can be looked at; the published test vector's secret.
 OWN_SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="  # noqa: S105 - published, so no secret
+#: Where ``kirin-mock serve`` listens: a server of our own is gone when its report is read.
+USUAL_URL = "http://127.0.0.1:8787"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def terms_of(options: Options, result: Result) -> report.ReportTerms:
     about["models"] = ", ".join(options.models) or "all"
     covered = f"{len(result.covered)} facts of the contract"
     facts = facts_of({**about, "covered": covered, "duration": f"{result.elapsed:.1f} s"})
-    return report.ReportTerms(again, BodyFiles(folder), facts)
+    return report.ReportTerms(options.url or USUAL_URL, again, BodyFiles(folder), facts)
 
 
 def known_of(finding: Finding) -> Known:

@@ -172,12 +172,12 @@ def _is_wanted(target: Target, plan: LifePlan) -> bool:
 def _lived(target: Target, plans: Sequence[LifePlan]) -> dict[str, Life | str]:
     """The lives of some tasks from submit to long after the end; a sentence for one that did not begin."""
     with contextlib.ExitStack() as stack:
-        stage = _LifeStep(target, stack)
+        cohort = _Cohort(target, stack)
         found: dict[str, Life | str] = {}
         for plan in plans:
-            found[plan.id] = stage.begin(plan)
+            found[plan.id] = cohort.begin(plan)
         lives = [life for life in found.values() if isinstance(life, Life)]
-        stage.follow(lives)
+        cohort.follow(lives)
         owners: dict[str, str] = {}
         for life in lives:
             life.url_owners, life.form = owners, FORMS[target.queue_form or _form_seen(lives)]
@@ -192,7 +192,7 @@ def _form_seen(lives: Sequence[Life]) -> str:
     return "older" if words & {"QUEUED", *ORDER} else "documented"
 
 
-class _LifeStep:
+class _Cohort:
     """Where a cohort lives: the target, the receiver of its callbacks, and the time that has passed."""
 
     def __init__(self, target: Target, stack: contextlib.ExitStack) -> None:

@@ -39,9 +39,10 @@ def severity_of(case: Case) -> Literal["must", "should"]:
 @dataclass(frozen=True, slots=True)
 class ReportTerms:
     """How findings are told: ``again`` is what follows an id to replay it, ``keep`` makes files of long bodies,
-    ``facts`` are what the run was: the server, the seed, the date.
+    ``facts`` are what the run was: the server, the seed, the date. ``base_url`` is where curl lines lead.
     """
 
+    base_url: str
     again: str
     keep: KeepBody
     facts: Mapping[str, str]
@@ -52,10 +53,10 @@ class ReportTerms:
         shown = by.case if by is not None and finding.case.id.startswith("contract/") and by.case else finding.case.id
         return f"kirin-mock verify replay {shlex.quote(shown)}{self.again}"
 
-    def curl(self, finding: Finding, base_url: str) -> str | None:
+    def curl(self, finding: Finding) -> str | None:
         """The call that shows it, as a curl line."""
         by = finding.problem.shown_by
-        return None if by is None else curl(by, base_url, self.keep)
+        return None if by is None else curl(by, self.base_url, self.keep)
 
 
 def written(form: str, result: Result, missing: list[str], terms: ReportTerms) -> bytes:
@@ -72,7 +73,7 @@ def text(result: Result, missing: list[str], terms: ReportTerms) -> Iterator[str
     for group in found:
         yield ""
         for finding in group.shown:
-            yield from map(printable, _told(finding, result.target, terms))
+            yield from map(printable, _told(finding, terms))
         if group.alike:
             yield f"    similar: {', '.join(group.alike[:20])}" + (" ..." if len(group.alike) > 20 else "")
     if result.not_exercised:
@@ -135,14 +136,14 @@ def _table(result: Result) -> Iterator[str]:
         )
 
 
-def _told(finding: Finding, base_url: str, terms: ReportTerms) -> Iterator[str]:
+def _told(finding: Finding, terms: ReportTerms) -> Iterator[str]:
     case, problem = finding.case, finding.problem
     yield f"FAIL {case.model}: {case.property} ({severity_of(case)})"
     yield from (f"    {line}" for line in safe_text(problem.says).splitlines())
     if finding.accepted:
         yield f"    accepted  {finding.accepted}"
     yield f"    spec      {case.spec_reference}"
-    call = terms.curl(finding, base_url)
+    call = terms.curl(finding)
     if call is not None:
         yield f"    try       {call}"
     yield f"    replay    {terms.replay(finding)}"
@@ -193,7 +194,7 @@ def as_json(result: Result, missing: list[str], terms: ReportTerms) -> str:
         "exercised": [
             {"model": model, "property": name, "cases": count} for (model, name), count in result.exercised.items()
         ],
-        "findings": [_finding(finding, result.target, terms) for finding in result.findings],
+        "findings": [_finding(finding, terms) for finding in result.findings],
         "not_exercised": [{"id": case.id, "why": why} for case, why in result.not_exercised],
         "not_tried": [case.id for case in result.not_tried],
         "covered": result.covered,
@@ -202,7 +203,7 @@ def as_json(result: Result, missing: list[str], terms: ReportTerms) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _finding(finding: Finding, base_url: str, terms: ReportTerms) -> dict[str, Any]:
+def _finding(finding: Finding, terms: ReportTerms) -> dict[str, Any]:
     case, problem = finding.case, finding.problem
     return {
         "id": case.id,
@@ -212,7 +213,7 @@ def _finding(finding: Finding, base_url: str, terms: ReportTerms) -> dict[str, A
         "spec_reference": case.spec_reference,
         "severity": severity_of(case),
         "accepted": finding.accepted,
-        "curl": terms.curl(finding, base_url),
+        "curl": terms.curl(finding),
         "replay": terms.replay(finding),
     }
 
@@ -228,7 +229,7 @@ def as_junit(result: Result, missing: list[str], terms: ReportTerms) -> str:
         for finding in result.findings:
             if (finding.case.model, finding.case.property) == (model, name) and finding.accepted is None:
                 failure = ET.SubElement(case, "failure", message=_xml(finding.problem.says[:300]))
-                failure.text = _xml("\n".join(_told(finding, result.target, terms)))
+                failure.text = _xml("\n".join(_told(finding, terms)))
     for untried, why in result.not_exercised:
         skipped = ET.SubElement(suite, "testcase", classname=untried.model, name=_xml(untried.id))
         ET.SubElement(skipped, "skipped", message=_xml(why))
@@ -256,14 +257,14 @@ def as_html(result: Result, missing: list[str], terms: ReportTerms) -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>verify {escape(result.target)}</title>'
         f"<style>{_STYLE}</style><h1>{escape(result.target)}</h1><table>{facts_of_run}</table>{verdict}"
         f"<p>{escape(next(iter(_summary(result, missing))))}</p>"
-        + "".join(_group_html(group, result.target, terms) for group in most_serious_first(result.findings))
+        + "".join(_group_html(group, terms) for group in most_serious_first(result.findings))
         + f"<h2>Exercised</h2><table><tr><th>model<th>property<th>cases{rows}</table>"
         f"<h2>Coverage</h2><p>{len(result.covered)} facts.</p><table><tr><th>fact<th>times{facts}</table>"
         f"<h2>Not exercised</h2><ul>{left}</ul></html>"
     )
 
 
-def _group_html(group: Group, base_url: str, terms: ReportTerms) -> str:
-    told = "\n\n".join("\n".join(_told(finding, base_url, terms)) for finding in group.shown)
+def _group_html(group: Group, terms: ReportTerms) -> str:
+    told = "\n\n".join("\n".join(_told(finding, terms)) for finding in group.shown)
     alike = f"<p>Similar: {escape(', '.join(group.alike))}</p>" if group.alike else ""
     return f"<pre>{escape(told)}</pre>{alike}"
