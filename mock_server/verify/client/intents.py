@@ -23,6 +23,8 @@ from mock_server.verify.client.values import Named
 
 #: Random bodies that follow the packed ones.
 MIXTURES = 40
+#: How often a mixture has a value that was drawn, not chosen.
+ANY_VALUE = 0.4
 LONGEST_TEXT = 2500
 #: What the harness itself gives.
 OURS = frozenset({"callback_url", "external_task_id"})
@@ -55,6 +57,7 @@ class _Packing:
         free = [_named_of(one) for one in endpoint.parameters if one.name not in OURS]
         # The prompt first: others may be allowed only beside it.
         self._free = sorted(((name, named) for name, named in free if named), key=lambda one: one[0] != "prompt")
+        self._schemas = {one.name: one.schema for one in endpoint.parameters}
         self._used: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -72,6 +75,8 @@ class _Packing:
                 continue
             turned = named[place % len(named) :] + named[: place % len(named)]
             ordered = sorted(turned, key=lambda one: self._used[name, one[0]] if source is None else source.random())
+            if source is not None and source.random() < ANY_VALUE:
+                ordered = [*values.at_random(self._schemas[name], source), *ordered]
             label = self._put(params, name, ordered)
             labels += [f"{name}: {label}"] if label is not None else []
         return Body(params, tuple(labels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any
@@ -65,3 +66,25 @@ def choices(values: Sequence[Any]) -> list[Named]:
 
 def _written(value: float) -> str:
     return str(value)
+
+
+_ALPHABETS = (
+    "abcdefghij klmnopqrstuvwxyz ABC 0123456789",
+    "".join(map(chr, range(0x20, 0x7F))),
+    "".join(map(chr, (*range(0xA0, 0x180), *range(0x300, 0x330), *range(0x2000, 0x2030)))),
+    "".join(map(chr, (*range(0x4E00, 0x4E80), *range(0xAC00, 0xAC40), *range(0x1F300, 0x1F5FF)))),
+)
+
+
+def at_random(schema: Mapping[str, Any], source: random.Random) -> list[Named]:
+    """Any value of a text, a number or an integer; none for what has a few values only."""
+    kind = schema.get("type") if "enum" not in schema and "format" not in schema else None
+    if kind == "string":
+        longest = source.choice((3, 20, 200, schema.get("maxLength", 200)))
+        letters = source.choice(_ALPHABETS)
+        return [("any text", "".join(source.choices(letters, k=source.randint(1, longest))))]
+    if kind == "number":
+        return [("any number", source.uniform(schema["minimum"], schema["maximum"]))]
+    if kind == "integer":
+        return [("any integer", source.randint(-(2**63), 2**63 - 1) >> source.randrange(63))]
+    return []
