@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 
 from mock_server.conformance.properties import Thresholds
 from mock_server.verify.client.comparing import changes
 from mock_server.verify.client.inprocess import InProcess
+from mock_server.verify.client.reference_clients.light import Light
+from mock_server.verify.client.reference_clients.reference import Reference
 from mock_server.verify.client.run import Harness
 from tests.support.client_mutants import client_of
+from tests.support.client_mutants.sending import posted
 from tests.support.client_mutants.values import BY_CLASS, VALUES
 
 CHOSEN = [bug for bugs in BY_CLASS.values() for bug in list(bugs)[:3]]
@@ -85,3 +89,41 @@ def test_a_difference_in_a_long_text_is_shown_where_it_is():
     ]
     many = changes({"x": [0] * 9}, {"x": [1] * 9})
     assert many[-1] == "6 more"
+
+
+def _floats(value):
+    """Numbers of the contract, which JSON does not tell from integers, as floats."""
+    return {name: float(one) for name, one in value.items()}
+
+
+class Sorted(Light):
+    """Writes its keys in another order."""
+
+    def body(self, intent):
+        return json.loads(json.dumps(super().body(intent), sort_keys=True))
+
+
+class WithFloats(Light):
+    """Writes 1.0 for 1 where a number is wanted."""
+
+    def body(self, intent):
+        made = super().body(intent)
+        sent = made["input"][0]["params"]
+        if "cfg_scale" in sent:
+            sent["cfg_scale"] = float(sent["cfg_scale"])
+        if "config" in sent.get("camera_control", {}):
+            sent["camera_control"] = {**sent["camera_control"], "config": _floats(sent["camera_control"]["config"])}
+        return made
+
+
+class Escaped(Reference):
+    """Escapes all that is not ASCII, and puts blanks between."""
+
+    submit = posted(lambda body: json.dumps(body, ensure_ascii=True, indent=3))["submit"]
+
+
+@pytest.mark.parametrize("client", [Sorted, WithFloats, Escaped])
+def test_a_lawful_way_to_write_the_same_is_no_finding(client):
+    with contextlib.closing(InProcess(client)) as session:
+        report = Harness(session, Thresholds()).verify(150, shrink=False)
+    assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
