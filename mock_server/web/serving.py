@@ -29,6 +29,8 @@ def listen(settings: Settings) -> socket.socket:
     host, port = settings.host, settings.port
     if not is_loopback(host) and settings.admin_token is None:
         raise UsageError(f"--host {host} is open to other machines; protect the control API with --admin-token")
+    if settings.trust_proxy and settings.admin_token is None:
+        raise UsageError("--trust-proxy serves calls of other machines; protect the control API with --admin-token")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)

@@ -35,7 +35,7 @@ def _base_url(server, **headers):
 
 
 def test_what_a_proxy_forwards_is_read_from_the_first_element_of_its_header():
-    with MockServer(trust_proxy=True) as server:
+    with MockServer(trust_proxy=True, admin_token="t") as server:
         assert _base_url(server, Forwarded='for=1.2.3.4; Proto=HTTPS;host="a.example:8443", host=b') == (
             "https://a.example:8443"
         )
@@ -43,7 +43,7 @@ def test_what_a_proxy_forwards_is_read_from_the_first_element_of_its_header():
 
 
 def test_a_forwarded_header_of_any_length_takes_no_time():
-    with MockServer(trust_proxy=True) as server:
+    with MockServer(trust_proxy=True, admin_token="t") as server:
         _base_url(server)
         began = stopwatch()
         for text in ("a" * 16_000, "a=" * 8_000, ";" * 16_000, '"' * 16_000):

@@ -166,7 +166,8 @@ def test_a_web_page_from_elsewhere_is_given_nothing(url, http, origin):
 
 def _url_in_answers(http, server, headers):
     made = http.post(server.url + SUBMIT, json=BODY, headers={**KEY, **headers}).json()
-    http.post(f"{server.url}/_mock/clock/advance?key=web", json={"seconds": 10})
+    admin = {"X-Admin-Token": "t"}
+    http.post(f"{server.url}/_mock/clock/advance?key=web", json={"seconds": 10}, headers=admin)
     shown = http.get(f"{server.url}{SUBMIT}/task/{made['id']}", headers={**KEY, **headers}).json()
     spec = http.get(f"{server.url}/api/v1/skill/models/kirin_v1_t2v/spec", headers={**KEY, **headers}).json()
     clip = shown["output"][0]["content"][0]["url"]
@@ -191,7 +192,7 @@ FORWARDED = [
 
 @pytest.mark.parametrize(("headers", "base"), FORWARDED)
 def test_behind_a_proxy_urls_name_what_the_client_used(http, headers, base):
-    with MockServer(speed="manual", trust_proxy=True) as server:
+    with MockServer(speed="manual", trust_proxy=True, admin_token="t") as server:
         assert _url_in_answers(http, server, headers) == base
 
 

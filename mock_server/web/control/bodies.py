@@ -110,7 +110,11 @@ def key_of(call: Call, *known: str) -> str | None:
     """The key of the tenant that a call acts on; None for all. Raises GatewayError for a query that means nothing: a
     misspelt key would act on all tenants.
     """
-    return bearer(call) or query_of(call, "key", *known).get("key") or None
+    own, named = bearer(call), query_of(call, "key", *known).get("key") or None
+    if own is not None and named is not None and own != named:
+        message = "the API key of Authorization and the one of ?key= differ, so this call names two tenants"
+        raise GatewayError(Trouble.MALFORMED, message)
+    return own or named
 
 
 def number(query: dict[str, Any], name: str, default: float, *, least: float = 0, most: float = 1e6) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from mock_server.core.redaction import masked
 from mock_server.core.version import __version__
 from mock_server.platform.journal import Exchange
 from mock_server.platform.service import ControlAction
@@ -123,8 +125,26 @@ def control_event(control_action: ControlAction, label: str | None) -> dict[str,
         "at": control_action.at,
         "method": control_action.method,
         "path": control_action.path,
-        "body": control_action.body,
+        "body": _without_keys(control_action.body),
     }
+
+
+#: The names of the API keys that a rule is for, and what is said of them in a text, to the end of its line.
+_KEY_NAMES = frozenset({"tenant", "world"})
+_KEYS_IN_TEXT = re.compile(r"((?:tenant|world)[\"']?[ \t]*:)[^\n]*(\n[ \t]*-[^\n:]*(?=\n|$))*")
+
+
+def _without_keys(body: Any, *, under: bool = False) -> Any:
+    """A control call's body with the API keys in its rules masked; patterns stay, for they are no keys."""
+    if isinstance(body, dict):
+        return {name: _without_keys(value, under=name in _KEY_NAMES) for name, value in body.items()}
+    if isinstance(body, list):
+        return [_without_keys(value, under=under) for value in body]
+    if not isinstance(body, str):
+        return body
+    if under:
+        return body if {"*", "?"} & set(body) else masked(body)
+    return _KEYS_IN_TEXT.sub(r"\1 …", body) if "\n" in body or ":" in body else body
 
 
 def callback_event(tenant: Tenant, delivery: Delivery) -> dict[str, Any]:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from mock_server.scenarios.model import Scenario
 
 
+#: The last moment of the year 9999, as Unix seconds: no date can be written after it.
+LATEST = 253_402_300_799.0
+
+
 @dataclass(frozen=True, slots=True)
 class ControlledState:
     """The parts of a server. The clocks of tenants are forked from ``clock``. A ``key`` names one tenant, None all."""
@@ -114,7 +118,13 @@ class ControlledState:
             await tenant.scheduler.stop()
 
     async def advance(self, key: str | None, seconds: float) -> int:
-        """Move the time of one tenant on, or of all and of those to come; the number of callbacks attempted since."""
+        """Move the time of one tenant on, or of all and of those to come; the number of callbacks attempted since.
+        Raises GatewayError where a clock would come to a year that has five digits.
+        """
+        latest = max([self.clock_of(key).now(), *(tenant.clock.now() for tenant in self.tenants(key))])
+        if latest + seconds > LATEST:
+            message = f"seconds would take the clock beyond the year 9999; at most {LATEST - latest:.0f} are possible"
+            raise GatewayError(Trouble.MALFORMED, message)
         if key is None:
             self.clock.move_to(moment(self.clock.now() + seconds))
         return sum([await tenant.scheduler.advance(seconds) for tenant in self.tenants(key)])
