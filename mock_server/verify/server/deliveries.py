@@ -68,9 +68,16 @@ class Received:
         return self.receiver.messages
 
     @property
-    def first(self) -> list[int]:
-        """The places of the messages that tell the first event, by its id."""
-        return [n for n, message in enumerate(self.messages) if message.id == self.messages[0].id]
+    def first(self) -> list[Message]:
+        """The messages that tell the first event, by its id."""
+        return [message for message in self.messages if message.id == self.messages[0].id]
+
+    @property
+    def attempts(self) -> list[int]:
+        """The moments of the attempts at the first event. What comes twice at one moment is one: delivery is at least
+        once.
+        """
+        return list(dict.fromkeys(message.timestamp or 0 for message in self.first))
 
 
 class Deliveries:

@@ -117,15 +117,14 @@ def _common_problems(target: Target, received: Received) -> Iterator[Problem]:
 
 def _gaps(received: Received) -> list[int]:
     """The seconds between the attempts at the first event."""
-    moments = [received.messages[place].timestamp or 0 for place in received.first]
-    return [later - earlier for earlier, later in itertools.pairwise(moments)]
+    return [later - earlier for earlier, later in itertools.pairwise(received.attempts)]
 
 
 def _retry_problems(received: Received) -> Iterator[Problem]:
     """What is wrong with the attempts that follow some that failed."""
     failed = len(received.receiving.replies)
     gaps = _gaps(received)[:failed]
-    if len(gaps) < failed:
+    if len(received.first) <= failed:
         ids = [message.id for message in received.messages]
         said = f"a callback that failed {failed} times is tried again with the same id"
         yield Problem(f"{said}; there came {ids}", received.made)
@@ -133,30 +132,30 @@ def _retry_problems(received: Received) -> Iterator[Problem]:
     for number, (gap, due) in enumerate(zip(gaps, SCHEDULE, strict=False), 2):
         if not due - EARLY <= gap <= due + received.late:
             yield Problem(f"attempt {number} came {gap} s after the previous one; {due} s was due", received.made)
-    if len(received.first) > failed + COPIES:
-        count = len(received.first)
+    count = len(received.attempts)
+    if count > failed + COPIES:
         yield Problem(f"a callback that was taken at attempt {failed + 1} came {count} times", received.made)
 
 
 def _asked_problems(received: Received) -> Iterator[Problem]:
     """What is wrong with the attempt that follows a Retry-After."""
     gaps, asked = _gaps(received), received.asked
-    if not gaps:
+    if len(received.first) < COPIES:
         yield Problem(f"a callback that was asked to wait {asked} s did not come again", received.made)
-    elif not asked - EARLY <= gaps[0] <= asked + received.late + EARLY:
+    elif gaps and not asked - EARLY <= gaps[0] <= asked + received.late + EARLY:
         yield Problem(f"the next attempt came after {gaps[0]} s; Retry-After asked for {asked} s", received.made)
 
 
 def _ended_problems(received: Received) -> Iterator[Problem]:
     """Whether an event that was taken is tried again."""
-    if len(received.first) > COPIES:
+    if len(received.attempts) > COPIES:
         status = received.receiving.replies[0].status
-        yield Problem(f"a callback that was answered {status} came {len(received.first)} times", received.made)
+        yield Problem(f"a callback that was answered {status} came {len(received.attempts)} times", received.made)
 
 
 def _gone_problems(received: Received) -> Iterator[Problem]:
-    if len(received.first) > 1:
-        yield Problem(f"a callback that was answered 410 came {len(received.first)} times", received.made)
+    if len(received.attempts) > 1:
+        yield Problem(f"a callback that was answered 410 came {len(received.attempts)} times", received.made)
 
 
 def _never_problems(received: Received) -> Iterator[Problem]:
