@@ -23,6 +23,7 @@ from mock_server.verify.client.reference_clients.reference import Reference
 from mock_server.verify.client.run import Harness
 from tests.support.client_mutants import client_of
 from tests.support.client_mutants.identity import IDENTITY
+from tests.support.client_mutants.restarting import RESTARTING
 from tests.support.client_mutants.stopping import STOPPING
 
 CASES = identity_cases(discover())
@@ -33,8 +34,9 @@ BESIDE = {
     "looks the id up before it submits": {"W12"},
     "polls to the end after a cancel": {"W11", "W13"},
     "buys though it was cancelled": {"A06", "W14"},
+    "starts anew": {"A02"},
 }
-BUGS = {**IDENTITY, **STOPPING}
+BUGS = {**IDENTITY, **STOPPING, **RESTARTING}
 
 
 def violated(session, seed=0):
@@ -86,6 +88,53 @@ def _with_a_thread(self, intent, deadline):
     finally:
         stop.set()
         beat.join()
+
+
+def _asks_before_it_submits_again(self, intent):
+    if self.unsure:
+        found = self.tried(self.poll)
+        if found is not None and found.is_success:
+            return self.followed()
+    return self.before_the_lookup(intent)
+
+
+def _ends_with_what_is_stored(self, intent):
+    if self.stored_outcome is None:
+        outcome = self.before_the_lookup(intent)
+        self.stored_outcome = outcome
+        return outcome
+    return self.stored_outcome
+
+
+GOOD_LIVES = {
+    "asks before it submits again": {"carried_out": _asks_before_it_submits_again},
+    "stores its outcome as well": {"carried_out": _ends_with_what_is_stored, "stored_outcome": None},
+}
+
+
+@pytest.mark.parametrize("base", [Light, LightQueued])
+@pytest.mark.parametrize("way", GOOD_LIVES)
+def test_no_right_way_to_start_again_is_held_against_a_client(way, base):
+    client = type("Good", (base,), {"before_the_lookup": base.carried_out, **GOOD_LIVES[way]})
+    cases = [case for case in CASES if case.kill is not None]
+    with contextlib.closing(InProcess(client)) as session:
+        harness = Harness(session, Thresholds())
+        assert [fault.says for case in cases for fault in harness.run(case)[1].faults] == []
+
+
+class StoresNothing(Light):
+    """Has no way to store anything."""
+
+    save = None
+
+
+def test_a_client_that_stores_nothing_is_not_killed():
+    harness = Harness(InProcess(StoresNothing), Thresholds())
+    ran, verdict = harness.run(next(case for case in CASES if case.kill is not None))
+    assert ran.played.outcome is not None
+    assert ran.played.outcome.said == "completed"
+    assert not ran.played.killed
+    assert "I05" not in verdict.exercised
 
 
 GOOD_ENDS = {

@@ -14,6 +14,17 @@ Expected = Literal["completed", "empty", "failed", "cancelled", "rejected", "nev
 
 
 @dataclass(frozen=True, slots=True)
+class Kill:
+    """The client is killed at its ``call``, counted from 0, and started again ``down`` seconds later: ``before`` it
+    has left, ``after`` it was served but before its answer is read, or once it is ``answered``.
+    """
+
+    call: int
+    moment: Literal["before", "after", "answered"]
+    down: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Further:
     """One intent more, and what is to come of it; ``scenario`` makes it so, where it goes other than the first."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mock_server.verify.client.case_parts import Expected, Further
+from mock_server.verify.client.case_parts import Expected, Further, Kill
 from mock_server.verify.client.kit import Intent
 from mock_server.verify.repertoire.forged import FORGED
 from mock_server.verify.repertoire.genuine import GENUINE
@@ -23,7 +23,7 @@ class ClientCase:
     how the task goes over both protocols; a client speaks one of them. ``cancelled_elsewhere_after`` is when somebody
     else cancels the task, in seconds. ``forgeries`` are posted ``forge_after`` so many seconds; genuine callbacks come
     in a ``form``; an ``afterthought`` contradicts the end. Their names are those of ``forging``. ``further`` intents
-    come after the first one, of the same client.
+    come after the first one, of the same client. ``kill`` says when the client is killed.
     """
 
     intent: Intent
@@ -39,6 +39,7 @@ class ClientCase:
     form: str | None = None
     afterthought: str | None = None
     further: Sequence[Further] = ()
+    kill: Kill | None = None
 
     @property
     def scenarios(self) -> list[Mapping[str, Any]]:
@@ -70,7 +71,8 @@ class ClientCase:
         if "forgery" in value:  # as earlier versions kept it
             value["forgeries"] = (value.pop("forgery"),)
         further = tuple(Further.of_json(one) for one in value.get("further", ()))
-        return cls(**{**value, "intent": Intent(**value["intent"]), "further": further})
+        kill = Kill(**value["kill"]) if value.get("kill") is not None else None
+        return cls(**{**value, "intent": Intent(**value["intent"]), "further": further, "kill": kill})
 
     def told(self) -> list[str]:
         """What happens, in a few lines."""
@@ -89,6 +91,10 @@ class ClientCase:
         if self.cancel_after is not None:
             lines.append(f"cancel    the user cancels after {self.cancel_after:g} s")
         lines += [f"then      {_short(dict(one.intent.params))}, expected {one.expected}" for one in self.further]
+        if self.kill is not None:
+            lines.append(
+                f"killed    at call {self.kill.call}, {self.kill.moment}; started again {self.kill.down:g} s later"
+            )
         if self.expected == "taken":
             lines.append("taken     somebody else's task has this external_task_id")
         return [*lines, f"expected  {self.expected}{f' with {self.code}' if self.code is not None else ''}"]

@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import Any
 
 from mock_server.contract.endpoint import Endpoint
-from mock_server.verify.client.case_parts import Further
+from mock_server.verify.client.case_parts import Further, Kill
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.kit import Intent
 from mock_server.verify.client.wrong import wrong_intents
@@ -34,7 +34,13 @@ _PROMPTS = ("A red apple", "A green pear", "A blue plum")
 
 def identity_cases(endpoints: Mapping[str, Endpoint]) -> list[ClientCase]:
     """All of them."""
-    return [*_own_ids(endpoints), *_taken_ids(endpoints), *_several(endpoints), *_stopped(endpoints)]
+    return [
+        *_own_ids(endpoints),
+        *_taken_ids(endpoints),
+        *_several(endpoints),
+        *_stopped(endpoints),
+        *_killed(endpoints),
+    ]
 
 
 def _own_ids(endpoints: Mapping[str, Endpoint]) -> Iterator[ClientCase]:
@@ -79,6 +85,23 @@ def _several(endpoints: Mapping[str, Endpoint]) -> Iterator[ClientCase]:
     slow = Further(heard[1], scenario=_of(heard[1], _scenario({"running": 120})))
     late = _scenario({"running": 9}, [_LATE_CALLBACKS])
     yield ClientCase(heard[0], "completed", None, late, further=(slow,))
+
+
+def _killed(endpoints: Mapping[str, Endpoint]) -> Iterator[ClientCase]:
+    """Clients that are killed at each of their first calls, at each moment of it."""
+    kills = [Kill(call, moment) for call in range(4) for moment in ("before", "after", "answered")]
+    for kill, model in zip(kills, cycle(endpoints), strict=False):
+        yield ClientCase(
+            Intent(model, endpoints[model].example), "completed", None, _scenario({"running": 17}), kill=kill
+        )
+    (model, endpoint), *_ = endpoints.items()
+    code = next((row.code for row in endpoint.errors.codes), endpoint.errors.generation_failed)
+    named = Intent(model, {**endpoint.example, "external_task_id": AWKWARD_IDS[0]})
+    yield ClientCase(named, "completed", None, _scenario({"running": 9}), kill=Kill(0, "after"))
+    failing = _scenario({"running": 90, "fail": code})
+    yield ClientCase(Intent(model, endpoint.example), "failed", code, failing, kill=Kill(1, "answered"))
+    fetched = Intent(model, endpoint.example, download=True)
+    yield ClientCase(fetched, "completed", None, _scenario({"running": 9}), kill=Kill(3, "after"))
 
 
 def _stopped(endpoints: Mapping[str, Endpoint]) -> Iterator[ClientCase]:

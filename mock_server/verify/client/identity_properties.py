@@ -43,5 +43,14 @@ IDENTITY: dict[str, Property] = {
             "threading.Thread(target=self.heartbeat, daemon=True).start()",
             "stop.set(); thread.join()",
         ),
+        Property(
+            "I05",
+            "resumes-after-restart",
+            "Killed at any moment and started again with what it had stored, the client goes on with the same task.",
+            "wire#1: a task is billed when it is created; external_task_id works as task id",
+            "must",
+            "task = submit(body); store(task['id'])  # nothing is stored while the submit is under way",
+            "store(external_id); submit({**body, 'external_task_id': external_id})",
+        ),
     )
 }

@@ -22,6 +22,7 @@ from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Adapter, AdapterError, Kit, MakeAdapter, Outcome, checked
 from mock_server.verify.client.leftovers import close_adapter, left_behind, pending_tasks, threads
 from mock_server.verify.client.platform import BASE_URL, CALLBACK_URL, KEY, Run
+from mock_server.verify.client.restarting import Life, stored
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.tracebacks import brief, trace_of
 from mock_server.verify.client.worker_thread import WorkerThread
@@ -62,7 +63,7 @@ class InProcess:
         """Run one case. Raises Broken when the adapter is not as it is to be."""
         counted = Counted(platform, case.deadline, Endless)
         running = _Running(self._make, case, platform, counted)
-        running.kit = Kit(BASE_URL, KEY, CALLBACK_URL, SECRET, counted, lambda: self._open_bridge(counted, platform))
+        running.open_bridge = lambda life: self._open_bridge(life, platform)
         before = threads()
         with _watched(KEY) as leaks:
             self._hand.start(running.run)
@@ -76,7 +77,7 @@ class InProcess:
         played = running.played
         if counted.endless is not None:
             played.crash, played.blamed["W14"] = None, counted.endless
-        played.emitted = running.kit.emitted
+        played.emitted = running.emitted
         platform.listen(None)
         played.left = played.left or left_behind(before, self._bridge)
         played.leak = _leak(KEY, leaks, played)
@@ -93,19 +94,19 @@ class InProcess:
             )
         return None
 
-    def _open_bridge(self, counted: Counted, platform: Run) -> str:
+    def _open_bridge(self, life: Life, platform: Run) -> str:
         platform.only_while_asleep()
         if self._bridge is None:
             self._bridge = HttpBridge()
             weakref.finalize(self, self._bridge.close)
-        self._bridge.lead_to(counted)
+        self._bridge.lead_to(life)
         return self._bridge.url
 
 
 class _Running:
     """One case with a client, in whichever thread."""
 
-    kit: Kit
+    open_bridge: Callable[[Life], str]
 
     def __init__(self, make: MakeAdapter, case: ClientCase, platform: Run, counted: Counted) -> None:
         self._make = make
@@ -113,6 +114,8 @@ class _Running:
         self._platform = platform
         self._counted = counted
         self.played = ClientRun()
+        self.emitted: list[Outcome] = []
+        self._life = Life(counted, platform, case.kill)
         #: What is not right about the adapter.
         self.unfit: str | None = None
 
@@ -129,11 +132,11 @@ class _Running:
             self.played.traces["A04"] = trace_of(error)
 
     def _run(self) -> None:
-        case, platform, played = self._case, self._platform, self.played
+        case, platform = self._case, self._platform
         adapter = self._made()
-        receive = self._listening(adapter)
-        played.receives = receive is not None
-        platform.listen(receive)
+        if not callable(getattr(adapter, "save", None)) or not callable(getattr(adapter, "restore", None)):
+            self._life.spare()
+        self._listen(adapter)
         with asyncio.Runner() as runner:
             for part in case.parts if getattr(adapter, "intents", "in_turn") != "one" else case.parts[:1]:
                 self._one(adapter, part, runner)
@@ -142,7 +145,7 @@ class _Running:
 
     def _one(self, adapter: Adapter, case: ClientCase, runner: asyncio.Runner) -> None:
         """One intent of the case."""
-        platform, played, emitted = self._platform, self.played, self.kit.emitted
+        platform, played, emitted = self._platform, self.played, self.emitted
         if played.parts:
             platform.begin(case.deadline)
             self._counted.begin(case.deadline)
@@ -151,20 +154,50 @@ class _Running:
         played.outcome = played.cancelled_at = None
         self._plan(adapter, case)
         try:
-            returned = adapter.run(case.intent_for(receives=played.receives), case.deadline)
-            part.outcome = played.outcome = self._said(returned, runner)
+            part.outcome = played.outcome = self._carried_out(adapter, case, runner)
         finally:
             part.ended_at, part.last_call, part.last_emitted = platform.now(), platform.calls, len(emitted)
             part.cancelled_at = played.cancelled_at
 
-    def _made(self) -> Adapter:
+    def _carried_out(self, adapter: Adapter, case: ClientCase, runner: asyncio.Runner) -> Outcome:
+        """What comes of one intent, in one life or in two."""
+        began_at, intent = self._platform.now(), case.intent_for(receives=self.played.receives)
         try:
-            adapter = self._make(self.kit)
+            outcome = self._said(adapter.run(intent, case.deadline), runner)
+        except BaseException:
+            if not self._life.ended:
+                raise
+        if not self._life.ended or case.kill is None:
+            return outcome
+        self.played.killed = True
+        saved = self._life.saved
+        self._platform.listen(None)
+        self._platform.sleep(case.kill.down)
+        self._life = Life(self._counted, self._platform, None)
+        again = self._made()
+        self._listen(again)
+        _require_plain(again.restore(saved), "restore")
+        left = max(case.deadline - (self._platform.now() - began_at), 0.0)
+        with asyncio.Runner() as second:
+            return self._said(again.run(intent, left), second)
+
+    def _listen(self, adapter: Adapter) -> None:
+        receive = self._listening(adapter)
+        self.played.receives = receive is not None
+        self._platform.listen(receive)
+
+    def _made(self) -> Any:
+        life = self._life
+        kit = Kit(*(BASE_URL, KEY, CALLBACK_URL, SECRET), life, lambda: self.open_bridge(life), self.emitted)
+        try:
+            adapter = self._make(kit)
         except Exception as error:  # noqa: BLE001 - no case has begun yet
             raise AdapterError(f"the adapter cannot be made: {brief(error)}") from None
         if not callable(getattr(adapter, "run", None)):
             raise AdapterError(f"the adapter has no method run(intent, deadline): it is {type(adapter).__name__}")
-        return adapter
+        made: Any = adapter
+        life.save = lambda: stored(made.save())
+        return made
 
     def _plan(self, adapter: Adapter, case: ClientCase) -> None:
         platform = self._platform

@@ -45,6 +45,7 @@ class ClientRun:
     fatal: bool = False
     parts: list[IntentRun] = field(default_factory=list)
     left: str | None = None
+    killed: bool = False
 
 
 @dataclass

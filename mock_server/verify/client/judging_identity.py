@@ -20,6 +20,9 @@ from mock_server.verify.client.properties import EVERY
 MOST_CONFLICTS = 3
 #: What a client violates besides that takes another task for its own, or that asks for a task by a wrong id.
 _OF_ANOTHER = frozenset({"W05", "W06", "W09", "W11"})
+#: What the traffic of two lives seems to show, and what follows where the second knows nothing of the first.
+_OF_TWO_LIVES = frozenset({"W05", "W06", "W09", "W10", "W11"})
+_OF_A_RESTART = frozenset({"A04", "A06", "A10", "A14"})
 _OF_NOTHING = frozenset({"A06", "A14", "I03"})
 CONFLICT = 409
 _BY_ID = frozenset({"poll", "result", "cancel"})
@@ -28,6 +31,14 @@ _REQUEST = re.compile(r".*?/requests/(.+)/(?:status|response|cancel)")
 
 def judge_all(ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
     """Add the violations of the client to those that its traffic showed, intent by intent."""
+    if ran.played.killed:
+        own = {call.external_id for call in _submits(ran)}
+        asked = {call.number for call in ran.traffic.calls if call.about in own}
+        verdict.faults = [
+            fault
+            for fault in verdict.faults
+            if fault.property.id not in _OF_TWO_LIVES and not (fault.property.id == "W12" and asked & set(fault.calls))
+        ]
     parts = parts_of(ran)
     for place, part in enumerate(parts):
         identity = _Identity(part, ran, parts[:place], verdict)
@@ -37,6 +48,21 @@ def judge_all(ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
         judge_end(part, limits, verdict)
         if another or unasked:
             _forgive(verdict, part, _OF_ANOTHER if another else _OF_NOTHING)
+    if ran.played.killed:
+        _judge_restart(ran, verdict)
+
+
+def _judge_restart(ran: RunResult, verdict: Verdict) -> None:
+    """I05: what a client that was killed does in its second life."""
+    made = {call.made for call in _submits(ran) if call.made is not None}
+    verdict.saw("I05")
+    told = f"it was killed, and has made {len(made)} tasks for one intent" if len(made) > 1 else ""
+    lost = [fault for fault in verdict.faults if fault.property.id in _OF_A_RESTART]
+    if lost and not told:
+        told = f"it was killed, and in its second life {lost[0].says}"
+    if told:
+        verdict.faults = [fault for fault in verdict.faults if fault not in lost and fault.property.id != "W05"]
+        verdict.faults.append(Fault(EVERY["I05"], told, ran.ended_at))
 
 
 def _forgive(verdict: Verdict, part: RunResult, properties: frozenset[str]) -> None:

@@ -121,6 +121,8 @@ class Run:
         self._courier.exact = lambda: self.tenant.clock.pace.speed == 0
         #: The calls of which only a part of the answer came, as the journal counts them.
         self._broken_off: set[int] = set()
+        #: Those whose answer nobody has read.
+        self._unread: set[int] = set()
         #: Whether a call carried another key than the one that was given.
         self.other_key = False
         self._only_while_asleep = False
@@ -139,6 +141,10 @@ class Run:
         self.answer("POST", "/model/v1/generation", headers, body)
         self.others = self.tasks()
         self._other_calls = len(self._journal())
+
+    def lose_answer(self) -> None:
+        """Nobody reads the answer to the last call."""
+        self._unread.add(max(call.order for call in self._journal()))
 
     def begin(self, deadline: float) -> None:
         """One intent more begins, and is to end in so many seconds: do nothing more of what is planned."""
@@ -327,6 +333,8 @@ class Run:
 
     def _numbered(self, place: int, call: Exchange) -> Exchange:
         """A call by its place; an answer of which only a part came says nothing."""
+        if call.order in self._unread:
+            return call._replace(number=place, status=0, answer=b"", answer_size=0)
         if call.order in self._broken_off:
             return call._replace(number=place, answer=b"", answer_size=0)
         return call._replace(number=place)

@@ -12,6 +12,7 @@ from tests.support.client_mutants.following import FOLLOWING, FOLLOWING_ESCAPED
 from tests.support.client_mutants.identity import IDENTITY
 from tests.support.client_mutants.queue import QUEUE
 from tests.support.client_mutants.receiving import RECEIVING
+from tests.support.client_mutants.restarting import RESTARTING
 from tests.support.client_mutants.sending import SENDING
 from tests.support.client_mutants.stopping import STOPPING
 from tests.support.client_mutants.surviving import SURVIVING
@@ -31,6 +32,7 @@ MUTANTS = {
     **QUEUE,
     **IDENTITY,
     **STOPPING,
+    **RESTARTING,
 }
 #: Bugs that ought to be noticed, and are not yet: no case brings them out, or no rule looks.
 ESCAPED = {

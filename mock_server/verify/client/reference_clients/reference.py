@@ -46,15 +46,18 @@ class Policy:
         self.unsure = False
         #: How many intents there were, and the ids of their tasks: callbacks about any of them are ours.
         self.begun = 0
+        #: The id that was stored by a client that was killed.
+        self.stored_order = ""
         self.orders: set[str] = set()
 
     def begin(self, intent: Intent, deadline: float) -> None:
         """Take an intent on, under its user's id or a new one of our own."""
         self.ends_by = self.kit.now() + deadline
         self.begun += 1
-        self.order = intent.params.get("external_task_id") or self.new_order(intent)
+        self.order = intent.params.get("external_task_id") or self.stored_order or self.new_order(intent)
         self.task = None
-        self.cancelled = self.unsure = False
+        self.cancelled, self.unsure = False, bool(self.stored_order)
+        self.stored_order = ""
 
     def new_order(self, intent: Intent) -> str:
         """An id for a task: another one for each intent, also for two that want the same. It is made from them, so
@@ -62,6 +65,14 @@ class Policy:
         """
         told = f"{self.begun} {self.kit.now()} {intent!r}"
         return uuid.UUID(hashlib.blake2b(told.encode(), digest_size=16).hexdigest()).hex
+
+    def save(self) -> dict[str, str]:
+        """What is stored, before the first submit: the id. With it a submit can be tried again in another life."""
+        return {"order": self.order}
+
+    def restore(self, state: Mapping[str, str]) -> None:
+        """Go on with what was stored: a task of that id may be there."""
+        self.stored_order = state["order"]
 
     def body(self, intent: Intent) -> dict[str, Any]:
         """The body of a submit."""
