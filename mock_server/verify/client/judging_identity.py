@@ -33,7 +33,8 @@ def judge_all(ran: RunResult, limits: Thresholds, verdict: Verdict) -> None:
     """Add the violations of the client to those that its traffic showed, intent by intent."""
     if ran.played.killed:
         own = {call.external_id for call in _submits(ran)}
-        asked = {call.number for call in ran.traffic.calls if call.about in own}
+        unsent = ran.case.kill is not None and (ran.case.kill.call, ran.case.kill.moment) == (0, "before")
+        asked = {call.number for call in ran.traffic.calls if call.about in own or unsent}
         verdict.faults = [
             fault
             for fault in verdict.faults
