@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
+import orjson
 import pytest
 
 from mock_server.conformance.properties import Thresholds
@@ -149,3 +150,11 @@ def test_a_message_to_a_program_is_one_line_for_every_reader_of_lines():
     line = line_of(sent)
     assert len(line.decode().splitlines()) == 1
     assert json.loads(line) == sent
+
+
+@pytest.mark.parametrize("model", ENDPOINTS)
+def test_an_intent_fits_into_a_line_of_64_kb_and_into_an_argument_of_a_command(model):
+    endpoint = ENDPOINTS[model]
+    wanted = [*packed(endpoint), *wrong_intents(endpoint)]
+    assert max(len(orjson.dumps(one.params)) for one in wanted) < 60_000
+    assert max(len(json.dumps(one.params)) for one in wanted) < 120_000
