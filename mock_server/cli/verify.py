@@ -78,6 +78,12 @@ def _add_server(server: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="print how many calls it would make and what they would cost"
     )
     server.add_argument("--max-calls", metavar="N", type=count, help="make at most this many calls")
+    server.add_argument(
+        "--repeat",
+        metavar="N",
+        type=count,
+        help="try all cases N times, in another order each time; for bugs that need history",
+    )
     server.add_argument("--max-cost", metavar="USD", type=amount, help="spend at most this much, by assumed prices")
     server.add_argument("--rate", metavar="N", type=above_nothing, help="make at most this many calls per second")
     server.add_argument(

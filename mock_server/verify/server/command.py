@@ -28,7 +28,7 @@ from mock_server.verify.server.journal import Journal
 from mock_server.verify.server.judge import ContractJudge
 from mock_server.verify.server.preflight import preflight
 from mock_server.verify.server.reach import Reach
-from mock_server.verify.server.run import DEPTHS, Plan, all_cases, plan, run, uncovered
+from mock_server.verify.server.run import AGAIN, DEPTHS, Plan, all_cases, plan, repeated, run, uncovered
 from mock_server.verify.server.target import Target, Unreachable
 
 #: What an own server signs with, so that signatures can be looked at; the published test vector's secret.
@@ -47,6 +47,7 @@ class Options:
     callback_secret: str = ""
     seed: int = 0
     depth: str = "default"
+    repeat: int = 1
     models: tuple[str, ...] = ()
     replay: str | None = None
     dry_run: bool = False
@@ -197,15 +198,16 @@ def _looked_at(endpoints: dict[str, Endpoint], options: Options) -> dict[str, En
 def _planned(cases: list[Case], options: Options) -> Plan:
     if options.replay is None:
         chosen = options.common.selection
-        return plan(
+        once = plan(
             cases,
             models=options.models,
             only=chosen.only,
             skip=chosen.skip,
-            max_cost=options.max_cost,
+            max_cost=None if options.max_cost is None else options.max_cost / options.repeat,
             free_only=options.reach.free_only,
         )
-    found = [case for case in cases if case.id == options.replay]
+        return repeated(once, options.repeat, options.seed)
+    found = [case for case in cases if case.id == options.replay.partition(AGAIN)[0]]
     if not found:
         told = f"no case {options.replay!r} with seed {options.seed} and depth {options.depth}"
         raise UsageError(f"{told}; the id and the seed stand in the report")

@@ -83,7 +83,7 @@ def lawful_pictures() -> Iterator[tuple[str, bytes]]:
 
 def unlawful_files() -> Iterator[tuple[str, bytes]]:
     """Files that are no PNG and no JPEG, or not a whole one, by name."""
-    yield "a GIF", picture("GIF", 320, 320)
+    yield "a coloured GIF", picture("GIF", 320, 320, "P")
     yield "a WebP", picture("WEBP", 320, 320, "RGB")
     yield "a BMP", picture("BMP", 320, 320)
     yield "a TIFF", picture("TIFF", 320, 320)

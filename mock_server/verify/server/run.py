@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +58,8 @@ FITS = Case(
     "contract/answers", "answers fit the contract", "all", ("contract",), "the contract", 0, 0.0, lambda _: iter(())
 )
 
+#: What stands between the id of a case and which time it is tried.
+AGAIN = " #"
 #: The same mistake in so many fields is a mistake of each; in more of them it is one mistake.
 FEW_FIELDS = 3
 
@@ -130,6 +133,18 @@ def plan(
             spent += cost
             paid.add(case.of)
     return Plan(kept, left_out)
+
+
+def repeated(once: Plan, times: int, seed: int) -> Plan:
+    """The same plan so many times, each in an order of its own: some bugs show after many tasks only. Cases that depend
+    on others, and those with a user of their own, are tried once.
+    """
+    found = list(once.cases)
+    free = [case for case in once.cases if not (case.after or case.of or case.alone or case.apart)]
+    for time in range(2, times + 1):
+        again = [replace(case, id=f"{case.id}{AGAIN}{time}") for case in free]
+        found += sorted(again, key=lambda case: hashlib.blake2b(f"{seed} {case.id}".encode()).digest())
+    return Plan(found, once.left_out)
 
 
 def run(
