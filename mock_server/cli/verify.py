@@ -200,7 +200,9 @@ def _add_bounds(parser: argparse.ArgumentParser) -> None:
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", nargs="?", help="the server, such as http://127.0.0.1:8787")
     parser.add_argument("--key", metavar="KEY", help="the API key to use; default $KIRIN_KEY, or sk-verify")
-    parser.add_argument("--other-key", metavar="KEY", help="the key of another user; default sk-verify-other")
+    parser.add_argument(
+        "--other-key", metavar="KEY", help="the key of another user; default $KIRIN_OTHER_KEY, or sk-verify-other"
+    )
     parser.add_argument(
         "--callback-secret", metavar="SECRET", help="whsec_... secret that the server signs callbacks with"
     )
@@ -279,8 +281,8 @@ def _given(parsed: argparse.Namespace, ours: set[str]) -> dict[str, Any]:
     given = {name: value for name, value in vars(parsed).items() if name not in ours and value is not None}
     if "models" in given:
         given["models"] = tuple(given["models"])
-    key = os.environ.get("KIRIN_KEY")
-    return {"key": key, **given} if key else given
+    names = {"key": "KIRIN_KEY", "other_key": "KIRIN_OTHER_KEY", "callback_secret": "KIRIN_CALLBACK_SECRET"}
+    return {**{name: found for name, variable in names.items() if (found := os.environ.get(variable))}, **given}
 
 
 def _require_schemathesis() -> None:

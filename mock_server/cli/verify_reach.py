@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
 from mock_server.cli.arguments import above_nothing
@@ -80,4 +81,4 @@ def reach_of(parsed: argparse.Namespace) -> Reach:
     given["without"] = frozenset(given.pop("without", ()))
     for need in sorted(given["without"] - set(NEEDS)):
         raise UsageError(f"--without must be one of {', '.join(NEEDS)}, not {need!r}")
-    return Reach(**given, other_key_given=parsed.other_key is not None)
+    return Reach(**given, other_key_given=bool(parsed.other_key or os.environ.get("KIRIN_OTHER_KEY")))

@@ -193,6 +193,7 @@ def test_an_old_history_is_replayed_and_judged_as_a_new_one(tmp_path, capsys):
         assert main(["replay", str(file)]) == 0
         assert main(["verify", "traffic", str(file), "--json", str(report)]) in {0, 1}
         reports.append(json.loads(report.read_text()))
+        assert reports[-1].pop("about")["traffic"] == str(file)
     assert reports[0] == reports[1]
     assert any(one["exercised"] for one in reports[0]["properties"])
     assert {"worlds", "world", "tells_of"} <= {key for part in (old, *old["callbacks"]) for key in part}

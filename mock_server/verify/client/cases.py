@@ -70,6 +70,8 @@ class ClientCase:
         value = dict(value)
         if "forgery" in value:  # as earlier versions kept it
             value["forgeries"] = (value.pop("forgery"),)
+        if "forgeries" in value:
+            value["forgeries"] = tuple(value["forgeries"])
         further = tuple(Further.of_json(one) for one in value.get("further", ()))
         kill = Kill(**value["kill"]) if value.get("kill") is not None else None
         return cls(**{**value, "intent": Intent(**value["intent"]), "further": further, "kill": kill})
