@@ -7,6 +7,7 @@ callbacks came, is kept, so that one task serves every check that looks at it.
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -64,6 +65,11 @@ class LifePlan:
         return f"{self.endpoint.short}/lives/{self.name}"
 
     @property
+    def asked(self) -> str:
+        """The model and the parameters in one text."""
+        return f"{self.endpoint.model} {json.dumps(self.params, sort_keys=True)}"
+
+    @property
     def callback_query(self) -> str:
         """The query of its callback_url, which has to arrive as it is."""
         return f"of={quote(self.name)}&n=%2F+1"
@@ -83,7 +89,8 @@ class Look:
 class Life:
     """What was seen of a task. ``began`` and ``server_time`` are the moments of its submit: seconds since the cohort
     began, and Unix seconds where the target's clock is known, None elsewhere. ``url_owners`` tells whose video each URL
-    is, among all lives of the cohort.
+    is, among all lives of the cohort,
+    ``prices`` what the first task of the same parameters cost.
     """
 
     plan: LifePlan
@@ -98,6 +105,7 @@ class Life:
     other_id: str = ""
     turn: int = 0
     url_owners: dict[str, str] = field(default_factory=dict)
+    prices: dict[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -179,7 +187,11 @@ def _lived(target: Target, plans: Sequence[LifePlan]) -> dict[str, Life | str]:
         lives = [life for life in found.values() if isinstance(life, Life)]
         cohort.follow(lives)
         owners: dict[str, str] = {}
+        prices: dict[str, str] = {}
         for life in lives:
+            if life.end is not None:
+                prices.setdefault(life.plan.asked, str(body_of(life.end.exchange).get("usage")))
+            life.prices = prices
             life.url_owners, life.form = owners, FORMS[target.queue_form or _form_seen(lives)]
             for url in urls_of(body_of(life.end.exchange)) if life.end is not None else ():
                 owners.setdefault(url, life.plan.id)

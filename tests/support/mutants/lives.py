@@ -226,6 +226,59 @@ LIFE_MUTANTS = [
     ),
 ]
 
+FAILS, CANCEL = "fails as documented", "is cancelled as observed"
+
+
+def failed(value):
+    return value["status"] == "failed"
+
+
+def failed_poll(method, path, status, value):
+    return "/task/" in path and status == 200 and failed(value)
+
+
+#: What is over came to nothing, and does not stay so.
+END_MUTANTS = [
+    Mutant("end: a failed task is gone at the second read", T2V, FAILS, edit=AfterReads(2, gone, failed_poll)),
+    Mutant(
+        "end: a failed task has another code at the third read",
+        V3,
+        FAILS,
+        edit=AfterReads(3, lambda s, v: (s, {**v, "error": {**v["error"], "code": "1"}}), failed_poll),
+    ),
+    Mutant(
+        "end: a failed task can be cancelled",
+        MULTI,
+        FAILS,
+        edit=lambda m, p, s, v: (
+            (202, {**v, "status": "CANCELLATION_REQUESTED"}) if p.endswith("/cancel") and s == 400 else (s, v)
+        ),
+    ),
+    Mutant(
+        "end: a cancelled task completes at the third read",
+        MASTER,
+        CANCEL,
+        edit=AfterReads(3, lambda s, v: (s, {**v, "status": "completed"}), failed_poll),
+    ),
+    Mutant("end: a cancelled task is gone at the second read", V1_5, CANCEL, edit=AfterReads(2, gone, failed_poll)),
+    Mutant(
+        "end: a cancelled task is not found by its external id",
+        T2V,
+        CANCEL,
+        edit=by_external_id(lambda v: {**v, "id": "another"} if failed(v) else v),
+    ),
+    Mutant(
+        "life: costs more for some ids",
+        T2V,
+        RESULT,
+        edit=AfterReads(
+            1,
+            lambda s, v: (s, {**v, "usage": {**v["usage"], "cost": "0.15"}} if v["id"][0] in "01234" else v),
+            ended_poll,
+        ),
+    ),
+]
+
 VIDEO_MUTANTS = [
     Mutant(
         "video: one for all tasks",
@@ -305,4 +358,4 @@ VIDEO_MUTANTS = [
     ),
 ]
 
-MUTANTS = [*FIELD_MUTANTS, *LIFE_MUTANTS, *VIDEO_MUTANTS]
+MUTANTS = [*FIELD_MUTANTS, *LIFE_MUTANTS, *END_MUTANTS, *VIDEO_MUTANTS]

@@ -9,9 +9,11 @@ from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.server.case import Case, Problem, Tried
 from mock_server.verify.server.checks.common import DOCUMENTED, WRAPPED, Json, Material, body_of, task_of, told
 from mock_server.verify.server.checks.life_fields import TIMING, moments_problems
-from mock_server.verify.server.checks.queue import cancel_running
+from mock_server.verify.server.checks.queue import cancel_running, stays_problems
 from mock_server.verify.server.target import MOST_STEPS, Exchange, NotExercised, Target
 
+#: An id of the client's own.
+EXTERNAL = "{}/漁火 é"
 SENT = "keeps the metadata that was sent"
 
 
@@ -57,7 +59,8 @@ def _submitted(target: Target, endpoint: Endpoint, params: Json, shape: str) -> 
 def _fails(endpoint: Endpoint, params: Json, code: str) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
         target.advance(0)  # only a kirin-mock can be told to fail a task
-        task, _ = _submitted(target, endpoint, params, DOCUMENTED)
+        name = EXTERNAL.format(target.fresh_name())
+        task, _ = _submitted(target, endpoint, {**params, "external_task_id": name}, DOCUMENTED)
         _let_run(target, endpoint, task)
         target.control("POST", f"tasks/{task}/fail", {"code": code, "message": "told to"})
         error = {"code": code, endpoint.errors.message_key: "told to"}
@@ -66,16 +69,18 @@ def _fails(endpoint: Endpoint, params: Json, code: str) -> Tried:
         body = body_of(poll)
         if {name: body.get(name) for name in due} != due:
             yield Problem(f"a task that failed with {code} is {told(poll)}", poll)
-        for name in ("output", "usage", "progress"):
-            if name in body:
-                yield Problem(f"a failed task has {name}", poll)
+        for key in ("output", "usage", "progress"):
+            if key in body:
+                yield Problem(f"a failed task has {key}", poll)
+        yield from stays_problems(target, endpoint, poll, (task, name))
 
     return tried
 
 
 def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
     def tried(target: Target) -> Iterator[Problem]:
-        task, _ = _submitted(target, endpoint, params, DOCUMENTED)
+        name = EXTERNAL.format(target.fresh_name())
+        task, _ = _submitted(target, endpoint, {**params, "external_task_id": name}, DOCUMENTED)
         if running:
             _let_run(target, endpoint, task)
         cancelled = cancel_running(target, endpoint, task)
@@ -88,6 +93,7 @@ def _cancelled(endpoint: Endpoint, params: Json, *, running: bool) -> Tried:
             yield Problem(f"a cancelled task reads as failed on the generation side, not {told(poll)}", poll)
         if "progress" in body:
             yield Problem("a cancelled task has progress", poll)
+        yield from stays_problems(target, endpoint, poll, (task, name))
 
     return tried
 

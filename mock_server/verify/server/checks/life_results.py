@@ -32,6 +32,9 @@ def problems(target: Target, life: Life) -> Iterator[Problem]:
     end = life.end
     if end is None or body_of(end.exchange).get("status") != "completed":
         return  # others tell that
+    usage = str(body_of(end.exchange).get("usage"))
+    if life.prices.get(life.plan.asked, usage) != usage:
+        yield Problem(f"two tasks of the same parameters cost {life.prices[life.plan.asked]} and {usage}", end.exchange)
     results = life.responses[1]
     for look in results:
         if look.exchange.status != 200 and look.by == GIVEN:

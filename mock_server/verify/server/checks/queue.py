@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -127,6 +127,25 @@ def cancel_running(target: Target, endpoint: Endpoint, task: str) -> Exchange:
     if cancelled.status == 400 and not target.controlled and body_of(target.poll(task)).get("status") in FINAL:
         raise ended
     return cancelled
+
+
+def stays_problems(target: Target, endpoint: Endpoint, last: Exchange, ids: Sequence[str]) -> Iterator[Problem]:
+    """What changes of a task that is over and came to nothing: read by each of its ids, at once and long after, and
+    cancelled once more.
+    """
+    status = target.queue(endpoint, ids[0], "status")
+    late = target.queue(endpoint, ids[0], "cancel")
+    if (late.status, body_of(late).get("status")) != (400, "ALREADY_COMPLETED"):
+        yield Problem(f"a cancel of a task that is over is answered {told(late)}", late)
+    for moment in ("at once", "long after"):
+        for task_id in ids:
+            again = target.poll(task_id)
+            if again.json != last.json:
+                yield Problem(f"read {moment}, a task that is over changed from {told(last)} to {told(again)}", again)
+        target.settle()
+    again = target.queue(endpoint, ids[0], "status")
+    if again.json != status.json:
+        yield Problem(f"the status of a task that is over changed from {told(status)} to {told(again)}", again)
 
 
 def cancel_problems(exchange: Exchange, request_id: str, word: str) -> Iterator[Problem]:
