@@ -12,7 +12,7 @@ import orjson
 
 from mock_server.conformance.grouping import Ids, by_task, repeats_of, tries_of
 from mock_server.conformance.properties import Thresholds, Verdict
-from mock_server.conformance.traffic import BROKEN_OFF, Seen, Traffic, task_id_of
+from mock_server.conformance.traffic import BROKEN_OFF, QUESTIONS, Seen, Traffic, task_id_of
 from mock_server.contract.judge import Judge, wrapped_body
 from mock_server.core.errors import TaskRejected
 
@@ -43,8 +43,9 @@ class Observer:
 
     def key(self, traffic: Traffic, verdict: Verdict) -> None:
         """W01."""
+        home = _home(traffic)
         for call in traffic.calls:
-            if call.kind in {"media", "other"} or "key" in call.hidden:
+            if call.kind in {"media", "other"} or "key" in call.hidden or _is_led_away(call, home):
                 continue
             verdict.saw("W01")
             given = call.headers.get("authorization", "")
@@ -154,13 +155,13 @@ class Observer:
         """The result of a task is asked for once the task has ended; before that, it is a poll like any other."""
         if before.final:
             verdict.saw("W11")
-            if (before.kind, again.kind) != ("poll", "result"):
+            if not before.unclear and (before.kind, again.kind) != ("poll", "result"):
                 since = again.at - before.at
                 said = f"{again.about} is polled again {since:.3g} s after it was {before.word or 'completed'}"
                 verdict.blame("W11", said, again.at, before.number, again.number)
         elif "answer" in before.hidden and again.kind == "result":
             return  # it may well have ended
-        elif not before.retriable and self._limits.poll_gap > self._limits.slack:
+        elif not (before.retriable or before.redirects) and self._limits.poll_gap > self._limits.slack:
             verdict.saw("W09")
             if again.at - before.over_at < self._limits.poll_gap - self._limits.slack:
                 said = f"{again.about} is polled again after {again.at - before.over_at:.3g} s; "
@@ -180,7 +181,12 @@ class Observer:
                 how = "as it was" if call.body == before.body else "under another id, and refused again"
                 said = f"{_named(call)} is sent again {how}, after a {before.status}"
                 verdict.blame("W10", said, call.at, before.number, call.number)
-            if call.status is not None and 400 <= call.status < 500 and call.status not in PASSING:
+            if (
+                call.status is not None
+                and 400 <= call.status < 500
+                and call.status not in PASSING
+                and not call.broke_off
+            ):
                 verdict.saw("W10")
                 refused[what] = call
 
@@ -203,11 +209,14 @@ class Observer:
         """W22: where the key goes once an answer has named another host than the one the submit was sent to."""
         own, home, foreign = Ids(), dict[str | None, str](), defaultdict[str | None, set[str]](set)
         for call in traffic.calls:
-            if call.kind not in {"submit", "poll", "result", "cancel"} or not call.host:
+            if call.kind == "other" or not call.host:
                 continue
+            task = None  # a submit, which may be redirected before it makes one
             if call.kind == "submit":
                 own.learn(call)
-            task = own.task(call)
+                home.setdefault(own.task(call), call.host if call.host not in foreign[None] else home[None])
+            else:
+                task = own.task(call)
             at_home = home.setdefault(task, call.host)
             if foreign[task]:
                 verdict.saw("W22")
@@ -215,6 +224,8 @@ class Observer:
                 said = f"{_named(call)} takes the key to {call.host}, which only an answer of {at_home} had named"
                 verdict.blame("W22", said, call.at, call.number)
             foreign[task] |= call.hosts_named - {at_home}
+            if call.kind == "submit":
+                foreign[own.task(call)] |= call.hosts_named - {at_home}
 
     def endurance(self, traffic: Traffic, verdict: Verdict) -> None:
         """W13."""
@@ -223,7 +234,7 @@ class Observer:
             if not call.known:
                 continue
             what = (call.kind, call.task, call.intent if call.kind == "submit" else None)
-            if not call.retriable:
+            if not call.retriable and not (call.kind in QUESTIONS and (call.status or 0) >= 400):
                 run[what] = 0
                 continue
             run[what] += 1
@@ -316,7 +327,18 @@ def _answered_alike(call: Seen, before: Seen) -> bool:
 
 
 def _of(traffic: Traffic, kind: str) -> list[Seen]:
-    return [call for call in traffic.calls if call.kind == kind]
+    home = _home(traffic)
+    return [call for call in traffic.calls if call.kind == kind and (kind == "media" or not _is_led_away(call, home))]
+
+
+def _home(traffic: Traffic) -> str:
+    """The host that was called first."""
+    return next((call.host for call in traffic.calls if call.kind not in {"media", "other"}), "")
+
+
+def _is_led_away(call: Seen, home: str) -> bool:
+    """Whether a call is made to another host, without the key: a redirect has led there."""
+    return call.host != home and not call.headers.get("authorization")
 
 
 def _not_json(body: bytes) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,11 @@ Kind = Literal["submit", "poll", "result", "cancel", "media", "other"]
 
 _TASK = "/model/v1/generation/task/"
 _QUEUE = re.compile(r"/model/v1/queue/([^/]+)(?:/requests/(.+)/(status|response|cancel))?")
+_LINK = re.compile(r'href="(https?://[^"]+)"', re.IGNORECASE)
+#: So much of the page of a redirect is read, and so much of a compressed answer is unpacked.
+_PAGE = 4_000
+_MOST = 4_000_000
+_GZIP = b"\x1f\x8b"
 _HOST = re.compile(r"https?://([^/?#]+)", re.IGNORECASE)
 _MEDIA = re.compile(r"/media/([0-9a-f]+)/[0-9]+\.mp4")
 #: The words for a task that has ended, in lower case; the queue side writes COMPLETED for all of them.
@@ -192,6 +198,16 @@ class Seen:
         return self.status is None or self.status >= 500 or broken
 
     @property
+    def redirects(self) -> bool:
+        """Whether the answer only says where to ask."""
+        return self.status is not None and 300 <= self.status < 400
+
+    @property
+    def unclear(self) -> bool:
+        """Whether some readers understand the answer and others do not: a byte order mark stands before it."""
+        return self.answer.startswith(BOM_UTF8)
+
+    @property
     def retriable(self) -> bool:
         """Whether it may be tried again as it is."""
         return self.lost or self.status in {408, 425, 429}
@@ -225,8 +241,10 @@ class Seen:
 
     @cached_property
     def hosts_named(self) -> frozenset[str]:
-        """The hosts of the queue side's URLs in the answer."""
-        named = [self.told.get(name) for name in _URLS]
+        """The hosts that the answer names: in the URLs of the queue side and of videos, or in a redirect."""
+        named = [self.told.get(name) for name in _URLS] + list(_urls(self.told))
+        if self.redirects:
+            named += [self.answer_headers.get("location"), *_LINK.findall(self.answer[:_PAGE].decode("latin-1"))]
         hosts = (_HOST.match(url) for url in named if isinstance(url, str))
         return frozenset(found[1].lower() for found in hosts if found is not None)
 
@@ -304,11 +322,21 @@ def is_object(content: bytes) -> bool:
     return isinstance(_json(content), dict)
 
 
+def _urls(told: Mapping[str, Any]) -> Iterator[Any]:
+    """The URLs of videos in an answer, in both forms."""
+    outputs = [*_objects(told.get("output")), {"content": told.get("outputs")}]
+    return (item.get("url") for output in outputs for item in _objects(output.get("content")))
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def _json(content: bytes) -> Any:
     """What it says; None where it is no JSON, or deeper than any that is asked for."""
     if not content:
         return None
-    content = content.removeprefix(BOM_UTF8)
+    content = _unpacked(content)
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -327,3 +355,13 @@ def whole_characters(content: bytes) -> Any:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+def _unpacked(content: bytes) -> bytes:
+    """An answer without the mark before it, or uncompressed."""
+    if not content.startswith(_GZIP):
+        return content.removeprefix(BOM_UTF8)
+    try:
+        return zlib.decompressobj(wbits=31).decompress(content, _MOST)
+    except zlib.error:
+        return content

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -227,3 +228,27 @@ async def rest(seconds: float) -> None:
 def pause(seconds: float) -> None:
     """Real waiting, for a client that follows a server from outside."""
     time.sleep(seconds)
+
+
+#: A zone that is nearly six hours ahead of UTC: a client that takes UTC for its own time is far off.
+FAR_ZONE = "Asia/Kathmandu"
+_FAR_ZONE_IN_RULES = "<+0545>-05:45"  # as the C library reads it without a table of zones
+
+
+@contextlib.contextmanager
+def in_far_zone() -> Iterator[None]:
+    """Let this process have the far zone for its local time meanwhile; on Windows nothing happens."""
+    if not hasattr(time, "tzset"):
+        yield
+        return
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = _FAR_ZONE_IN_RULES
+    time.tzset()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.lifecycle.timeline import Snapshot, Status
 from mock_server.platform.prices import discount
 from mock_server.platform.task import Task
-
-if TYPE_CHECKING:
-    from mock_server.scenarios.model import Scenario
+from mock_server.platform.variations import arranged, shown_otherwise, video_url
 
 _SHOWN = {Status.QUEUED: "in_progress", Status.CANCELLED: "failed"}
 
@@ -52,21 +50,14 @@ def _milliseconds(moment: float) -> int:
     return int(moment * 1000 + 0.001)
 
 
-def shown_otherwise(scenario: Scenario, snapshot: Snapshot, body: dict[str, Any]) -> dict[str, Any]:
-    """An answer about a task, with what its scenario says in other words, or beside it."""
-    effects = scenario.task
-    if effects.status_word is not None and not snapshot.final and "status" in body:
-        body["status"] = effects.status_word
-    return {**body, **effects.fields}
-
-
 def result(endpoint: Endpoint, task: Task, base_url: str) -> dict[str, Any]:
     """``output`` and ``usage`` of a completed task."""
     outputs = [
-        {"content": [endpoint.content(task.params, task.id, f"{base_url}/media/{task.id}/{place}.mp4")]}
-        for place in range(task.videos)
+        {"content": [endpoint.content(task.params, task.id, video_url(task.scenario, base_url, path))]}
+        for path in (f"/media/{task.id}/{place}.mp4" for place in range(task.videos))
     ]
-    made: dict[str, Any] = {"output": outputs, "usage": {"cost": task.cost, "discount": discount()}}
+    usage = {"cost": task.cost, "discount": discount()}
+    made: dict[str, Any] = {"output": arranged(task.scenario, outputs), "usage": usage}
     if task.usage_details:
         made["usage"] |= {"quantity": 1, "unit_price": task.cost, "extra_info": {}}
     if task.scenario is not None and task.scenario.task.output == "missing":

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from mock_server.contract.endpoint import ClipFormat, Endpoint
 from mock_server.core.queue_words import ErrorType, QueueForm, request_id
 from mock_server.lifecycle.timeline import Failure, Snapshot, Status
-from mock_server.platform.answers import metadata_of, result, shown_otherwise
+from mock_server.platform.answers import metadata_of, result
 from mock_server.platform.task import Task
+from mock_server.platform.variations import shown_otherwise
 
 #: The size of a task's n-th video in bytes, or None while it is not known.
 FileSize = Callable[[Task, int], int | None]
@@ -93,10 +94,12 @@ class DocumentedForm:
         body: dict[str, Any] = {"request_id": view.request_id, "status": "COMPLETED"}
         if "output" in made:
             form = view.endpoint.clip(view.task.params, view.task.pictures)
-            items = [item for output in made["output"] for item in output["content"]]
+            items = [item for output in made["output"] or () for item in output["content"]]
             body["outputs"] = [
                 _flat(view.task, form, place, item, file_size(view.task, place)) for place, item in enumerate(items)
             ]
+            if made["output"] is None:
+                body["outputs"] = None
         return {**body, "usage": made["usage"], "metadata": metadata_of(view.task, view.snapshot)}
 
 
@@ -124,7 +127,7 @@ class OlderForm:
     def completed(self, view: TaskView, file_size: FileSize) -> dict[str, Any]:
         """The ``output`` of the generation side."""
         made = result(view.endpoint, view.task, view.base_url)
-        for output in made.get("output", ()):
+        for output in made.get("output") or ():
             output["content"] = [view.endpoint.queue_content(item) for item in output["content"]]
         metadata = metadata_of(view.task, view.snapshot)
         return {"request_id": view.request_id, "status": "completed", **made, "metadata": metadata}

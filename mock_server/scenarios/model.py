@@ -6,7 +6,7 @@ All plain data, as files and the control API write it. Durations are seconds of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
@@ -138,15 +138,22 @@ class Match:
         return count % every == 0 and (times is None or count // every <= times)
 
 
+#: What an effect says that is only there with ``fail``.
+_WITH_FAIL = {"error_type": "why", "at": "when", "error_form": "what is missing in the reason"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
     """How a task goes. It is ``refuse``-d at submit with a code, or runs: ``queued`` and ``running`` so long, or ends
     ``after`` so long in all; its ``progress`` takes the steps of a list in equal parts of the running time; it stands
     still at progress ``hold``; it ``fail``-s with a code, ``at`` a share of its running time. ``message`` goes with a
-    code. ``output`` is empty, missing, or a number of videos; ``status_word`` is what it says while it runs, and
-    ``fields`` are added to its answers. On the queue side ``error_type`` is why it failed, ``queue_form`` the form of
-    its answers, and ``queue_urls`` the host that their URLs name: ``other_host`` is another name of this server. Its
-    result is there ``queue_result_after`` so long after the end, and is answered with 202 until then.
+    code. ``output`` is empty, missing, null, one without content, or a number of videos, which ``contents`` arranges;
+    ``status_word`` is what it says while it runs, ``end_word`` what it says once it has ended, and ``fields`` are added
+    to its answers. ``usage`` and ``error_form`` say what is missing there. The URLs of its videos end with
+    ``media_query``, and name another host with ``media_urls``. On the queue side ``error_type`` is why it failed,
+    ``queue_form`` the form of its answers, ``queue_words`` the case of its words, and ``queue_urls`` the host that
+    their URLs name: ``other_host`` is another name of this server. Its result is there ``queue_result_after`` so long
+    after the end, and is answered with 202 until then.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
@@ -159,30 +166,34 @@ class Effects:
     running: Spread | None = None
     progress: Annotated[tuple[Share, ...], Field(max_length=1000)] = ()
     hold: Annotated[Share, Field(lt=1)] | None = None
-    output: Literal["empty", "missing"] | Annotated[Whole, Field(ge=1, le=16)] | None = None
+    output: Literal["empty", "missing", "null", "no_content"] | Annotated[Whole, Field(ge=1, le=16)] | None = None
     status_word: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     error_type: ErrorType | None = None
     queue_form: QueueForm | None = None
     queue_urls: Literal["other_host"] | None = None
     queue_result_after: Seconds | None = None
+    queue_words: Literal["upper", "lower"] | None = None
+    end_word: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    error_form: Literal["missing", "null", "empty", "no_code", "no_message"] | None = None
+    usage: Literal["missing", "null", "no_cost"] | None = None
+    contents: Literal["together", "uneven"] | None = None
+    media_urls: Literal["other_host"] | None = None
+    media_query: Annotated[str, Field(max_length=2000, pattern=r"^[?#][!$&-;=?-Z_a-z~%#]*$")] | None = None
 
     def __post_init__(self) -> None:
         if self.refuse is not None and self.fail is not None:
             raise ValueError("a task is rejected at submit (refuse) or fails later (fail), not both")
         if self.message is not None and self.refuse is None and self.fail is None:
             raise ValueError("message goes with refuse or fail")
-        if self.error_type is not None and self.fail is None:
-            raise ValueError("error_type goes with fail: it says why")
-        if self.at is not None and self.fail is None:
-            raise ValueError("at goes with fail: it says when")
+        for name, why in _WITH_FAIL.items():
+            if getattr(self, name) is not None and self.fail is None:
+                raise ValueError(f"{name} goes with fail: it says {why}")
         if self.after is not None and (self.at is not None or self.running is not None):
             raise ValueError("after says when the task ends; leave running and at out")
         if self.output is not None and self.fail is not None:
             raise ValueError("a task that fails has no output; leave one of them out")
-        others: tuple[object, ...] = (self.after, self.queued, self.running, self.hold, self.output, self.status_word)
-        others += (self.queue_form, self.queue_urls, self.queue_result_after)
-        if self.refuse is not None and (set(others) != {None} or self.progress or self.fields):
+        if self.refuse is not None and replace(self, refuse=None, message=None) != Effects():
             raise ValueError("a task that is rejected at submit does nothing else; leave the rest out")
 
     def plan(self, planned: TaskPlan, failure: Failure | None, *drawn_from: object) -> TaskPlan:

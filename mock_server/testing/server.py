@@ -16,6 +16,7 @@ import orjson
 
 from mock_server.core.clock import MANUAL, REAL, Pace, pause, stopwatch
 from mock_server.core.errors import UsageError
+from mock_server.core.other_host import other_host
 from mock_server.core.outgoing import StandIn
 from mock_server.platform.inbox import InboxMessage
 from mock_server.platform.task import Delivery, Task
@@ -23,7 +24,6 @@ from mock_server.platform.tenant import Tenant
 from mock_server.scenarios.reading import read_text
 from mock_server.settings import Settings, of_keywords
 from mock_server.testing.transport import OwnTransport
-from mock_server.web.api.queue import other_host
 from mock_server.web.app import Built, create_app
 from mock_server.web.control.guard import is_loopback
 from mock_server.web.control.scenarios import scenario_view

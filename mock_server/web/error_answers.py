@@ -103,8 +103,12 @@ def error_reply(reply: ErrorReply, endpoint: Endpoint | None, now: float, *, que
         answer = code_answer(endpoint if known else None, code, text, status, queue=queue)
     answer.headers = [(name, value) for name, value in answer.headers if name != b"retry-after"]
     if reply.retry_after is not None:
-        asked = formatdate(now + reply.retry_after, usegmt=True) if reply.as_date else str(reply.retry_after)
+        asked = (
+            formatdate(now + reply.skew + reply.retry_after, usegmt=True) if reply.as_date else str(reply.retry_after)
+        )
         answer.headers.append((b"retry-after", asked.encode()))
+    if reply.skew:
+        answer.headers.append((b"date", formatdate(now + reply.skew, usegmt=True).encode()))
     return answer
 
 

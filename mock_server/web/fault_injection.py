@@ -11,13 +11,14 @@ from mock_server.core.errors import GatewayError, ScenarioMistake, Trouble
 from mock_server.platform.service import Service
 from mock_server.platform.task import Task
 from mock_server.platform.tenant import Tenant
-from mock_server.scenarios.faults.base import Disturbance, Op, Reply
+from mock_server.scenarios.faults.base import Disturbance, Elsewhere, Op, Reply
 from mock_server.scenarios.matching import MARK, MatchResult, choose, count, marker_in
 from mock_server.scenarios.registry import ScenarioRegistry
 from mock_server.scenarios.rule_set import RequestFacts
 from mock_server.web.connection_faults import GONE, DisturbedAnswer, ends_when_hung_up
 from mock_server.web.error_answers import error_reply
 from mock_server.web.messages import Answer, AnsweredEarly, Call
+from mock_server.web.other_answers import compressed, redirect
 from mock_server.web.queue_errors import IdentifiedAnswer
 
 if TYPE_CHECKING:
@@ -149,26 +150,37 @@ class FaultInjector:
             await self._wait(call, tenant, disturbance.after)
         except AnsweredEarly as gone:
             return gone.answer
-        if disturbance.instead is not None:
-            endpoint = self._service.endpoint(call.model) if call.model is not None else None
-            answer = error_reply(disturbance.instead, endpoint, call.at, queue=call.queue)
+        answer = self._instead(call, disturbance, answer)
         if replace(disturbance, before=0.0, handled=True, after=0.0, instead=None) == Disturbance():
             return answer
         if isinstance(answer, IdentifiedAnswer):  # what is spoiled or dripped is bytes from here on
             answer.identify(call.header(b"x-request-id") or b"%s-%x" % (tenant.mark, tenant.journal.calls + 1))
-        reply = Reply(answer.status, answer.headers, await answer.content())
-        if disturbance.spoiled is not None:
-            reply = disturbance.spoiled(reply)
-        if not (disturbance.silent or disturbance.kept or disturbance.drip or disturbance.ending):
-            kept = [(name, value) for name, value in reply.headers if name != b"content-length"]
-            spoiled = Answer(reply.status, reply.body, kept)
-        else:
-            sleeper = self.sleeper(call, tenant) if disturbance.drip is not None else None
-            spoiled = DisturbedAnswer(reply, disturbance, sleeper)
+        spoiled = await self._spoiled(call, tenant, disturbance, answer)
         spoiled.note = answer.note
         if disturbance.silent:
             spoiled.status = 0
         return spoiled
+
+    def _instead(self, call: Call, disturbance: Disturbance, answer: Answer) -> Answer:
+        """What is sent in place of an answer, before that is spoiled."""
+        if disturbance.instead is None:
+            return answer
+        if isinstance(disturbance.instead, Elsewhere):
+            return redirect(call, disturbance.instead)
+        endpoint = self._service.endpoint(call.model) if call.model is not None else None
+        return error_reply(disturbance.instead, endpoint, call.at, queue=call.queue)
+
+    async def _spoiled(self, call: Call, tenant: Tenant, disturbance: Disturbance, answer: Answer) -> Answer:
+        reply = Reply(answer.status, answer.headers, await answer.content())
+        if disturbance.spoiled is not None:
+            reply = disturbance.spoiled(reply)
+        if disturbance.gzip:
+            reply = compressed(reply, call.header(b"accept-encoding"))
+        if disturbance.silent or disturbance.kept or disturbance.drip or disturbance.ending:
+            sleeper = self.sleeper(call, tenant) if disturbance.drip is not None else None
+            return DisturbedAnswer(reply, disturbance, sleeper)
+        kept = [(name, value) for name, value in reply.headers if name != b"content-length"]
+        return Answer(reply.status, reply.body, kept)
 
 
 class Ending:

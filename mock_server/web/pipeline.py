@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -130,7 +131,7 @@ class Pipeline:
                 call.violations,
                 answer.note,
                 call.fault,
-                retry_after(answer),
+                retry_after(answer, at),
                 size_of(raw_path, scope["query_string"], content, body, headers, call.violations, answer.note),
             )
         )
@@ -208,11 +209,18 @@ def _ready(call: Call, answer: Answer) -> None:
         call.sleeper.leave()
 
 
-def retry_after(answer: Answer) -> str | None:
-    """When an answer asks to be called again, if it does."""
+def retry_after(answer: Answer, at: float) -> str | None:
+    """When an answer asks to be called again, if it does. Where it has a date, and a ``Date`` of its own that is ahead,
+    it is what lies between: a client may count from either clock, and need not wait for the later moment.
+    """
     if answer.status not in {429, 503}:
         return None
-    return next((value.decode("latin-1") for name, value in answer.headers if name == b"retry-after"), None)
+    asked = next((value.decode("latin-1") for name, value in answer.headers if name == b"retry-after"), None)
+    said = next((value.decode("latin-1") for name, value in answer.headers if name == b"date"), None)
+    if asked is None or said is None or asked.isdigit():
+        return asked
+    date, now = parsedate_to_datetime(said).timestamp(), parsedate_to_datetime(asked).timestamp()
+    return str(max(int(now - date), 0)) if date > at else asked
 
 
 def _local_origin(call: Call) -> bytes | None:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from mock_server import MockServer
+from mock_server.core.other_host import other_host
 from mock_server.models import discover
-from mock_server.web.api.queue import other_host
 from tests.support.queue_client import MODELS, QUEUE, QueueClient
 from tests.support.values import rows
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from mock_server.scenarios.faults.base import Disturbance, Drip, ErrorReply, Reply
+from mock_server.scenarios.faults.base import Disturbance, Drip, Elsewhere, ErrorReply, Reply
 from mock_server.scenarios.faults.kinds import (
     SILENT_FOR,
     CallFault,
@@ -44,6 +44,10 @@ RetryAfter = Annotated[
     Annotated[int, Field(ge=0, le=MAX_WAIT)] | None,
     BeforeValidator(_retry_after, json_schema_input_type=Annotated[int, Field(ge=0, le=MAX_WAIT)] | str | None),
 ]
+Skew = Annotated[float, Field(ge=-MAX_WAIT, le=MAX_WAIT)]
+Redirection = Annotated[
+    Literal[301, 302, 303, 307, 308], BeforeValidator(whole, json_schema_input_type=Literal[301, 302, 303, 307, 308])
+]
 UrlError = Annotated[Literal[403, 404, 410], BeforeValidator(whole, json_schema_input_type=Literal[403, 404, 410])]
 
 
@@ -62,17 +66,20 @@ class Latency(CallFault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimited(CallFault):
-    """429 with ``Retry-After`` in seconds, or as a date; without one when ``retry_after`` is null."""
+    """429 with ``Retry-After`` in seconds, or as a date; without one when ``retry_after`` is null. With ``skew`` the
+    server's clock is off by so many seconds, and its dates with it.
+    """
 
     fault: Literal["rate_limit"] = "rate_limit"
     retry_after: RetryAfter = 1
     as_date: Flag = False
+    skew: Skew = 0.0
     code: ErrorCode = "42901"
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
         """See CallFault."""
         text = "too many calls" if self.retry_after is None else f"too many calls; try again in {self.retry_after} s"
-        reply = ErrorReply(429, self.code, text, retry_after=self.retry_after, as_date=self.as_date)
+        reply = ErrorReply(429, self.code, text, retry_after=self.retry_after, as_date=self.as_date, skew=self.skew)
         return Disturbance(handled=False, instead=reply)
 
 
@@ -134,10 +141,13 @@ class Truncated(CallFault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Malformed(CallFault):
-    """A body that is whole by its Content-Length and no JSON: ``cut`` in the middle, or with a ``page`` before it."""
+    """A body that is whole by its Content-Length and no JSON: ``cut`` in the middle, with a ``page`` before it, a web
+    page of its own (``html``), without a byte under 204 (``no_content``), or with a byte order mark before it
+    (``bom``), which some readers pass over.
+    """
 
     fault: Literal["malformed"] = "malformed"
-    how: Literal["cut", "page"] = "cut"
+    how: Literal["cut", "page", "html", "no_content", "bom"] = "cut"
 
     def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
         """See CallFault."""
@@ -145,7 +155,42 @@ class Malformed(CallFault):
 
     def _spoiled(self, reply: Reply) -> Reply:
         body = reply.body
-        return replace(reply, body=b"<!-- " + body if self.how == "page" else body[: len(body) // 2])
+        if self.how in {"html", "no_content"}:
+            page = self.how == "html"
+            kept = [(name, value) for name, value in reply.headers if name not in {b"content-type", b"content-length"}]
+            headers = [*kept, (b"content-type", b"text/html")] if page else kept
+            return Reply(200 if page else 204, headers, _PAGE if page else b"")
+        return replace(reply, body=_BEFORE[self.how] + body if self.how in _BEFORE else body[: len(body) // 2])
+
+
+_PAGE = b"<html><head><title>Please wait</title></head><body><h1>Please wait</h1></body></html>\n"
+_BEFORE = {"page": b"<!-- ", "bom": b"\xef\xbb\xbf"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirected(CallFault):
+    """A redirect to the same path: under another name of the server, or under its own (``to``). The call has no effect.
+    On a video it leads to the video.
+    """
+
+    fault: Literal["redirect"] = "redirect"
+    status: Redirection = 307
+    to: Literal["other_host", "same_host"] = "other_host"
+
+    def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
+        """See CallFault."""
+        return Disturbance(handled=False, instead=Elsewhere(self.status, self.to))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compressed(CallFault):
+    """The right body, compressed; as it is for a client that does not accept gzip."""
+
+    fault: Literal["gzip"] = "gzip"
+
+    def disturbance(self, chances: Random, since_end: float | None) -> Disturbance:
+        """See CallFault."""
+        return Disturbance(gzip=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class Reply:
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
     """An answer in place of the API's own: the gateway's error, the model's where it knows ``code``, or a web page.
-    Without a ``status`` it is that of the code.
+    Without a ``status`` it is that of the code. A date is off by ``skew``, and so is the server's own in ``Date``.
     """
 
     status: int | None
@@ -47,6 +47,15 @@ class ErrorReply:
     html: bool = False
     retry_after: int | None = None
     as_date: bool = False
+    skew: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A redirect in place of the API's answer: to the same path on the ``same_host`` or on the ``other_host``."""
+
+    status: int
+    to: Literal["same_host", "other_host"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +69,20 @@ class Drip:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbance:
     """What happens to one call. Wait ``before``; then, if ``handled``, let the API do its work; wait ``after``; send
-    ``instead`` or what the API answers, ``spoiled``, only ``kept`` bytes of its body where that is said, nothing at all
-    if ``silent``; and end the connection as ``ending`` says.
+    ``instead`` or what the API answers, ``spoiled``, compressed with ``gzip`` for a client that accepts it, only
+    ``kept`` bytes of its body where that is said, nothing at all if ``silent``; and end the connection as ``ending``
+    says.
     """
 
     before: float = 0.0
     handled: bool = True
     after: float = 0.0
-    instead: ErrorReply | None = None
+    instead: ErrorReply | Elsewhere | None = None
     spoiled: Callable[[Reply], Reply] | None = None
     silent: bool = False
     kept: Callable[[int], int] | None = None
     drip: Drip | None = None
+    gzip: bool = False
     ending: Literal["", "close", "reset"] = ""
 
 

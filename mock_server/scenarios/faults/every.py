@@ -18,6 +18,8 @@ AnyFault = Annotated[
     | api.EmptyReply
     | api.Truncated
     | api.Malformed
+    | api.Redirected
+    | api.Compressed
     | api.WrongType
     | api.SlowDrip
     | api.Silence

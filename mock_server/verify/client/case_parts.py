@@ -9,8 +9,9 @@ from typing import Any, Literal
 from mock_server.verify.client.kit import Intent
 
 #: How a task is to end: ``empty`` is completed without a video, ``cancelled`` by somebody else than the client's user.
-#: ``taken`` is never made: somebody else's task has the intent's external_task_id.
-Expected = Literal["completed", "empty", "failed", "cancelled", "rejected", "never", "taken"]
+#: ``taken`` is never made: somebody else's task has the intent's external_task_id. ``refused`` means that the gateway
+#: takes no submit, ``denied`` that it answers no more polls from some point on.
+Expected = Literal["completed", "empty", "failed", "cancelled", "rejected", "never", "taken", "refused", "denied"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,10 @@ def _reached(table: Table, choice: Any, ran: RunResult) -> bool:
         return submitted
     if table.on in FAULTS:
         return _happened(table, choice, ran)
+    last = ran.case.scenario["task"].get("end_word", "completed").lower()
     return {
         "task": bool(ran.answers),
-        "end": bool(ran.heard) or any(call.final for call in ran.traffic.calls),
+        "end": bool(ran.heard) or any(call.final or call.word == last for call in ran.traffic.calls),
         "queue": any(call.on_queue for call in ran.traffic.calls),
         "callbacks": ran.played.receives,
         "cancel": ran.played.cancelled_at is not None,

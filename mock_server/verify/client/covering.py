@@ -14,20 +14,27 @@ from typing import Any, get_args
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.client.cases import ClientCase
+from mock_server.verify.client.conditions import TOO_LONG
 from mock_server.verify.client.drawing import cases, prepare
 from mock_server.verify.client.tables import TABLES, Choice, On, Recorder, Table, again, at_random
 
 #: The covering set has no more cases than this.
 MOST = 150
 #: So many cases are drawn for each that is kept.
-DRAWN_EACH = 40
+DRAWN_EACH = 100
 OF_AN_INTENT = 6
+OF_AN_END = 5
+#: Virtual seconds that a call takes which hangs, and the pause after one that fails.
+A_HANG = 30.0
+A_PAUSE = 4.0
 #: Where the choice does not matter any more, the simplest is taken this often, so that little hides the rest.
 SIMPLEST = 0.6
 #: After its user has cancelled, a client sees no more than this.
 BEFORE_A_CANCEL = frozenset({"submit", "callbacks", "case", "nothing"})
 #: Between two polls a client may well let so many seconds pass.
 A_POLL = 12.0
+#: Each pause is longer than the one before it by so many.
+LONGER = 3.0
 #: A task that fails does so after this share of its time.
 FAILS_AT = 0.4
 FAULTS = frozenset({"submit", "poll", "result", "media", "callback"})
@@ -93,7 +100,7 @@ def _found(endpoints: Mapping[str, Endpoint]) -> Iterator[Drawn]:
 
 def _worth(name: str, left: Mapping[str, int]) -> int:
     """What a choice of a table counts. A case has one intent, and there are as many intents as cases nearly."""
-    return (1 + left[name]) * (OF_AN_INTENT if TABLES[name].on == "case" else 1)
+    return (1 + left[name]) * {"case": OF_AN_INTENT, "end": OF_AN_END}.get(TABLES[name].on, 1)
 
 
 def _toward(source: random.Random, missing: set[Choice]) -> Callable[[Table], int]:
@@ -124,7 +131,8 @@ def shown_by(one: Drawn) -> set[Choice]:
     for name, place in one.choices:
         if TABLES[name].hides and place not in TABLES[name].plain:
             unseen |= TABLES[name].hides
-    faults = [one for one in case.scenario["faults"] if _comes(one, lasts)]
+    unseen |= _behind_a_wall(case)
+    faults = list(_that_come(case.scenario["faults"], lasts))
     return {
         (name, place)
         for name, place in one.choices
@@ -141,10 +149,30 @@ def _lasts(case: ClientCase) -> float:
     return whole * FAILS_AT if case.expected == "failed" else whole
 
 
-def _comes(fault: Mapping[str, Any], lasts: float) -> bool:
-    """Whether a client makes as many calls as it takes for a fault to happen. It need not submit more than once."""
-    skipped = fault.get("skip", 0)
-    return not skipped if fault.get("on") == "submit" else skipped * A_POLL <= lasts
+def _that_come(faults: Iterable[Mapping[str, Any]], lasts: float) -> Iterator[Mapping[str, Any]]:
+    """The faults that happen, as a client makes enough calls before the end. It need not submit more than once."""
+    spent = 0.0
+    for fault in faults:
+        skipped = fault.get("skip", 0)
+        if fault.get("on") in ("submit", "result"):
+            happens = not skipped
+        else:
+            happens = skipped * (A_POLL + LONGER * skipped) + spent <= lasts or fault.get("on") != "poll"
+            spent += max(fault.get("retry_after") or 0, A_HANG if "seconds" in fault or "gap" in fault else A_PAUSE)
+        if happens:
+            yield fault
+
+
+def _behind_a_wall(case: ClientCase) -> set[On]:
+    """What a client does not come to that stops early, or that does not know the last word of its task."""
+    waits = {fault["on"] for fault in case.scenario["faults"] if fault.get("retry_after") == TOO_LONG}
+    if "submit" in waits or case.expected == "refused":
+        return {"poll", "result", "media", "callback", "callbacks", "task", "end", "queue", "cancel"}
+    if waits:
+        return {"poll", "result", "media", "end"}
+    if case.expected == "denied":
+        return {"result", "media", "end"}
+    return {"result", "media"} if "end_word" in case.scenario["task"] else set()
 
 
 def _is_there(of: Table, place: int, faults: Iterable[Mapping[str, Any]]) -> bool:
@@ -152,4 +180,4 @@ def _is_there(of: Table, place: int, faults: Iterable[Mapping[str, Any]]) -> boo
     choice = of.choices[place]
     if of.on not in FAULTS or not isinstance(choice, dict):
         return True
-    return any(choice.items() <= fault.items() for fault in faults)
+    return any(choice.items() <= fault.items() and of.on in fault.get("on", of.on) for fault in faults)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from mock_server.core.clock import stopwatch
+from mock_server.core.clock import in_far_zone, stopwatch
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.counted import Counted
 from mock_server.verify.client.forging import SECRET
@@ -65,7 +65,7 @@ class InProcess:
         running = _Running(self._make, case, platform, counted)
         running.open_bridge = lambda life: self._open_bridge(life, platform)
         before = threads()
-        with _watched(KEY) as leaks:
+        with _watched(KEY) as leaks, in_far_zone():
             self._hand.start(running.run)
             while not self._hand.ended(LOOK):
                 why = self._why_it_hangs(counted)

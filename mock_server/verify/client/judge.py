@@ -8,6 +8,7 @@ from typing import Any
 
 from mock_server.conformance.properties import Fault, Thresholds, Verdict
 from mock_server.conformance.traffic import QUESTIONS, Seen, Traffic, task_id_of
+from mock_server.verify.client.allowances import may_stop, messages_of, refusals, tells_of_denial
 from mock_server.verify.client.callback_judge import believed, contradicted, judge_callbacks
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.comparing import changes
@@ -164,6 +165,8 @@ class _Judging:
         self._not_ready(outcome)
         if case.expected == "rejected":
             self._refused(outcome)
+        elif case.expected == "refused":
+            self._denied(outcome)
         elif case.expected in {"failed", "cancelled"}:
             self._failed(outcome)
         elif case.expected in {"completed", "empty"}:
@@ -174,12 +177,13 @@ class _Judging:
         done, failed = outcome.said == "completed", outcome.said == "failed"
         if expected in {"failed", "cancelled", "never"}:
             self.check(self._misread(), not done, f"it says completed, and the task {_became(expected)}")
-        if failed or expected in {"completed", "never"}:
-            right = not failed or expected in {"failed", "cancelled", "empty"}
+        if (failed and expected != "refused") or expected in {"completed", "never", "denied"}:
+            right = not failed or expected in {"failed", "cancelled", "empty"} or tells_of_denial(self.ran, outcome)
             self.check("A12", right, f"it says failed, and the task {_became(expected)}")
         if done:
             told = any(call.succeeded for call in self.ran.traffic.calls)
-            seen = told or (expected in {"completed", "empty"} and bool(self.ran.heard))
+            seen = told or (expected in {"completed", "empty", "denied"} and bool(self.ran.heard))
+            seen = seen or "end_word" in self.ran.case.scenario["task"]
             self.check("A11", seen, "it says completed, and nothing that it was answered said so")
 
     def _misread(self) -> str:
@@ -216,12 +220,28 @@ class _Judging:
         right = outcome.said == "rejected" and outcome.code == code
         self.check("A05", right, f"a body rejected with {code!r} is reported as {outcome.said} with {outcome.code!r}")
 
+    def _denied(self, outcome: Outcome) -> None:
+        """The gateway refuses every submit, for another reason than the body."""
+        refused = refusals(self.ran.traffic.calls)
+        if not refused or outcome.said == "completed":
+            return
+        codes = {code for call in refused for code in call.codes}
+        told = f"a submit refused with {', '.join(sorted(map(repr, codes)))} is reported as {outcome.said}"
+        if codes:
+            right = outcome.said != "timeout" and outcome.code in codes
+            self.check("A05", right, f"{told} with {outcome.code!r}")
+        reasons = {reason for call in refused for reason in messages_of(call)}
+        if reasons and (not codes or outcome.code in codes):
+            told = f"a submit refused because of {', '.join(sorted(map(repr, reasons)))} is reported"
+            self.check("A23", outcome.message in reasons, f"{told} with {outcome.message!r}")
+
     def _failed(self, outcome: Outcome) -> None:
         if not self.ran.answers:
             return  # it never came to a task
         expected = self.ran.case.expected
         kinds = {kind for call in self._answers() if isinstance(kind := call.told.get("error_type"), str)}
         right = outcome.said in {"failed", expected} or (outcome.said == "cancelled" and "CANCELED" in kinds)
+        right = right or may_stop(self.ran, outcome)
         self.check("A14", right, f"a task that {_became(expected)} is reported as {outcome.said}")
         if outcome.said != "failed":
             return
@@ -232,10 +252,11 @@ class _Judging:
         if kinds:
             told = f"a failure with {code!r} and {', '.join(map(repr, kinds))} is reported with {outcome.code!r}"
             self.check("Q05", outcome.code in {code, *kinds}, told)
-        else:
+        elif code is not None:
             self.check("A13", outcome.code == code, f"a failure with {code!r} is reported with {outcome.code!r}")
         told = f"a failure because of {reason!r} is reported with {outcome.message!r}"
-        self.check("A23", outcome.message == reason, told)
+        if reason is not None:
+            self.check("A23", outcome.message == reason, told)
 
     def _completed(self, outcome: Outcome, expected: str) -> None:
         task = (
@@ -246,6 +267,7 @@ class _Judging:
         if expected == "empty":
             task += " without a video"
         right = outcome.said == "completed" or (expected == "empty" and outcome.said in {"failed", "gave_up"})
+        right = right or may_stop(self.ran, outcome)
         self.check("A06", right, f"{task} is reported as {outcome.said}")
         results = [call for call in self._answers() if call.kind == "result" and call.succeeded]
         read = outcome.said == "completed" and bool(outcome.urls)
@@ -287,5 +309,11 @@ def _objects(value: object) -> list[Mapping[str, Any]]:
 
 
 def _became(expected: str) -> str:
-    words = {"rejected": "was rejected", "never": "never ended", "cancelled": "was cancelled by another client"}
+    words = {
+        "rejected": "was rejected",
+        "refused": "was never made",
+        "denied": "had not ended as far as it could know",
+        "never": "never ended",
+        "cancelled": "was cancelled by another client",
+    }
     return words.get(expected, expected)

@@ -6,36 +6,62 @@ Each table has a name of its own; its first choice is the simplest. The covering
 
 from __future__ import annotations
 
+from typing import Any
+
 from mock_server.core.queue_words import ERROR_TYPES
 from mock_server.verify.client import forging
+from mock_server.verify.client.conditions import MORE_ON_POLLS, MORE_ON_RESULTS, MORE_ON_SUBMITS, MORE_ON_VIDEOS
 from mock_server.verify.client.tables import table
 from mock_server.verify.repertoire.genuine import GENUINE
 
 #: For tasks that never end.
 SHORT_DEADLINES = (60.0, 150.0, 400.0)
 WAITS = (1, 2, 5, 12, 30, 40)
-_CALL_FAULTS = (
+_FAILURES = (
     {"fault": "error", "status": 500},
     {"fault": "error", "status": 502, "html": True},
-    {"fault": "reset"},
+    {"fault": "reset", "when": "before"},
     {"fault": "empty"},
-    {"fault": "malformed"},
-    *({"fault": "rate_limit", "retry_after": wait, "as_date": False} for wait in WAITS),
-    *({"fault": "rate_limit", "retry_after": wait, "as_date": True} for wait in WAITS),
-    *({"fault": "error", "status": 503, "retry_after": wait} for wait in WAITS),
+    {"fault": "malformed", "how": "cut"},
 )
-POLL_FAULTS = table("fault of a poll", *_CALL_FAULTS, on="poll")
-RESULT_FAULTS = table("fault of a result", *_CALL_FAULTS, on="result")
-SUBMIT_FAULTS = table(
-    "fault of a submit",
+
+
+def _limits(*waits: int) -> tuple[dict[str, Any], ...]:
+    """All ways to ask for a pause of so many seconds."""
+    return (
+        *({"fault": "rate_limit", "retry_after": wait, "as_date": False} for wait in waits),
+        *({"fault": "rate_limit", "retry_after": wait, "as_date": True} for wait in waits),
+        *({"fault": "error", "status": 503, "retry_after": wait} for wait in waits),
+    )
+
+
+#: Some lengths of pauses stand for all: of the others the covering set has none.
+_SOME, _OTHERS = (2, 12, 40), (1, 5, 30)
+_ON_POLLS = (*_FAILURES, *_limits(*_SOME), *MORE_ON_POLLS)
+_ON_RESULTS = (*_FAILURES, *_limits(*_SOME[1:]), *MORE_ON_RESULTS)
+POLL_FAULTS = table(
+    "fault of a poll", *_ON_POLLS, *_limits(*_OTHERS), *_FAILURES, *_limits(*_SOME), on="poll", goal=len(_ON_POLLS)
+)
+RESULT_FAULTS = table(
+    "fault of a result", *_ON_RESULTS, *_FAILURES, *_limits(*_OTHERS), on="result", goal=len(_ON_RESULTS)
+)
+_ON_SUBMITS = (
     *({"fault": "lost_answer", "how": how} for how in ("reset", "close", "error")),
     {"fault": "error", "status": 500},
     {"fault": "error", "status": 502, "html": True},
-    {"fault": "reset"},
-    {"fault": "malformed"},
-    *({"fault": "rate_limit", "retry_after": wait, "as_date": wait > 10} for wait in WAITS),
+    {"fault": "reset", "when": "before"},
+    {"fault": "malformed", "how": "cut"},
+    *({"fault": "rate_limit", "retry_after": wait, "as_date": wait > 10} for wait in _SOME),
     {"fault": "error", "status": 503, "retry_after": 12},
+    *MORE_ON_SUBMITS,
+)
+SUBMIT_FAULTS = table(
+    "fault of a submit",
+    *_ON_SUBMITS,
+    *({"fault": "rate_limit", "retry_after": wait, "as_date": wait > 10} for wait in _OTHERS),
+    *_ON_SUBMITS[:7],
     on="submit",
+    goal=len(_ON_SUBMITS),
 )
 CALLBACK_FAULTS = table(
     "fault of a callback",
@@ -59,11 +85,12 @@ MEDIA_FAULTS = table(
     {"fault": "reset"},
     {"fault": "error", "status": 502},
     {"fault": "expired", "after": 600},
+    *MORE_ON_VIDEOS,
     on="media",
 )
 #: What may befall every poll of a task that never ends.
 OUTAGES = table("outage", None, None, {"fault": "error", "status": 500}, {"fault": "reset"}, on="poll")
-UP_TO_ONE = table("up to one", 0, 0, 0, 1, on="nothing")
+RESULTS_FAIL = table("faults of results", 0, 0, 0, 1, 2, on="nothing")
 UP_TO_TWO = table("up to two", 0, 0, 1, 2, on="nothing")
 UP_TO_THREE = table("up to three", 0, 1, 2, 3, on="nothing")
 AFTER = table("calls before a fault", 0, 1, 2, 3, on="nothing")
@@ -111,13 +138,16 @@ ODDITIES = table(
     {"status_word": "processing"},
     {"status_word": "postprocessing"},
     {"status_word": "pending", "fields": {"eta_seconds": 3}},
+    {"status_word": "almost_completed"},
+    {"status_word": "failing_over"},
+    {"status_word": "RUNNING", "progress": (0.2, 0.2, 0.2)},
 )
 ENDS = table(
     "end",
     *[1] * 5,
-    *(2, 3, "empty", "missing"),
+    *(2, 3, "empty", "missing", "null", "no_content"),
     *("failed", "failed", "failed", "cancelled", "cancelled"),
-    *("rejected", "rejected", "never"),
+    *("rejected", "rejected", "never", "refused", "denied"),
     on="case",
 )
 #: What only a client of the queue protocol sees.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mock_server.conformance.properties import Verdict
+from mock_server.conformance.properties import Fault, Verdict
+from mock_server.conformance.traffic import Traffic
 from mock_server.verify.client.judge import RunResult
 
 #: What a violation brings about by itself, by its property.
@@ -15,15 +16,24 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "W33": frozenset({"A11", "A20", "W14", "W19"}),  # what it was told came too late
     "W18": frozenset({"A11"}),  # what it should not have believed
     **dict.fromkeys(("A01", "A02", "A03", "W04"), frozenset({"A05", "A06", "A14"})),  # what was changed is refused
-    "W14": frozenset({"A06", "A14"}),  # after its deadline it says that the time is over
+    "A07": frozenset({"A08", "A14", "A22"}),  # what did not go well has no videos
+    "A08": frozenset({"A22"}),  # what is not found is not fetched
+    "A12": frozenset({"A06", "A13", "A23"}),
+    "W14": frozenset({"A06", "A14", "W13"}),  # after its deadline it says that the time is over
 }
 
 
-def keep_causes(verdict: Verdict) -> None:
+def keep_causes(verdict: Verdict, traffic: Traffic) -> None:
     """Drop the violations that others explain."""
     found = {fault.property.id for fault in verdict.faults}
     explained: set[str] = set().union(*(EXPLAINS.get(property_id, frozenset()) for property_id in found))
+    if any(fault.property.id == "W13" and _fails_for_now(fault, traffic) for fault in verdict.faults):
+        explained = explained - {"W13"} | {"W14"}  # what is tried without end has no end at the deadline either
     verdict.faults = [fault for fault in verdict.faults if fault.property.id not in explained]
+
+
+def _fails_for_now(fault: Fault, traffic: Traffic) -> bool:
+    return all(call.retriable for call in traffic.calls if call.number in fault.calls)
 
 
 #: The same over a whole run: a receiver that rejects genuine callbacks rejects them in every form.

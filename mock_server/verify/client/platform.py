@@ -29,7 +29,7 @@ from mock_server.settings import of_keywords
 from mock_server.verify.client.call_time import CallTime
 from mock_server.verify.client.forging import SECRET, SLOW, Forger, InProcessCourier, OnCallback
 from mock_server.verify.client.kit import USUAL_TIMEOUT, CallTimeout, Intent, Reply
-from mock_server.verify.client.stand_ins import Quiet, SmallMedia, finished
+from mock_server.verify.client.stand_ins import Quiet, SmallMedia, finished, key_of
 from mock_server.web.app import create_app
 
 Result = TypeVar("Result")
@@ -51,11 +51,6 @@ LATER = 20.0
 TAKEN_PROMPT = "What somebody else wants"
 #: What a receiver should not believe.
 BAD_NEWS = frozenset({"garbage", "foreign_id", "bad_signature", "stale_signature", "drop"})
-
-
-def key_of(authorization: bytes) -> bytes:
-    """The key in a header that says ``Bearer KEY`` or ``Key KEY``."""
-    return authorization.strip().partition(b" ")[2].strip()
 
 
 class FaultInjector:
@@ -119,6 +114,8 @@ class Run:
         self.forger = Forger(self._courier, self._shown, self.now)
         self._courier.form, self._courier.now = None, self.now
         self._courier.exact = lambda: self.tenant.clock.pace.speed == 0
+        #: When the calls without a right key were made: they have no tenant, and so no clock.
+        self._moments: list[float] = []
         #: The calls of which only a part of the answer came, as the journal counts them.
         self._broken_off: set[int] = set()
         #: Those whose answer nobody has read.
@@ -209,11 +206,12 @@ class Run:
         self.tenant.clock.move_to(target)
 
     def pass_time(self, seconds: float) -> None:
-        """See Passing."""
-        if self._only_while_asleep:
-            self.tenant.clock.move_to(moment(self.now() + seconds))
-        else:
-            self.sleep(seconds)
+        """See Passing. What is planned for this time is done while the client sleeps next."""
+        target = moment(self.now() + seconds)
+        while not self._only_while_asleep and (due := self._next_owed()) is not None and due <= target:
+            self.tenant.clock.move_to(due)
+            self._deliver_due()
+        self.tenant.clock.move_to(target)
 
     def conclude(self) -> None:
         """The client has said what came of it; let the callbacks come that are still to come."""
@@ -223,12 +221,16 @@ class Run:
 
     def next_due(self) -> float | None:
         """The moment of the next callback, or of what is planned."""
-        with self._lock:
-            owed = finished(self.tenant.store.next_due())
+        owed = self._next_owed()
         if not self._planned:
             return owed
         planned = self._planned[0][0]
         return planned if owed is None else min(planned, owed)
+
+    def _next_owed(self) -> float | None:
+        """The moment of the next callback."""
+        with self._lock:
+            return finished(self.tenant.store.next_due())
 
     def do_what_is_due(self) -> None:
         """Deliver what is due now, and do what is planned."""
@@ -298,6 +300,8 @@ class Run:
                 if not sent:
                     raise
                 cut = True
+            finally:
+                self._moments += [self.now()] * (len(self._service.unauthenticated) - len(self._moments))
         content = b"".join(message.get("body", b"") for message in sent[1:])
         if cut or call_time.hung_up:
             self._broken_off.add(max(call.order for call in self._journal()))
@@ -329,7 +333,8 @@ class Run:
         return Traffic.of(seen.calls, [*seen.callbacks, *self.forger.sent])
 
     def _journal(self) -> list[Exchange]:
-        return [*self.tenant.journal, *self._service.unauthenticated]
+        unknown = zip(self._service.unauthenticated, self._moments, strict=False)
+        return [*self.tenant.journal, *(call._replace(at=at, arrived_at=at) for call, at in unknown)]
 
     def _numbered(self, place: int, call: Exchange) -> Exchange:
         """A call by its place; an answer of which only a part came says nothing."""

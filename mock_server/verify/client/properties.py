@@ -335,5 +335,5 @@ PROGRAM: dict[str, Property] = {
 #: All properties of a client under test.
 ALL: dict[str, Property] = dict(sorted({**PROPERTIES, **VALUE, **QUEUE, **IDENTITY}.items()))
 #: Properties that apply only to the queue protocol.
-QUEUE_ONLY: frozenset[str] = frozenset({*QUEUE, "W22", "I03"})
+QUEUE_ONLY: frozenset[str] = frozenset({*QUEUE, "I03"})
 EVERY: dict[str, Property] = {**ALL, **PROGRAM, **SPENDING}

@@ -17,7 +17,10 @@ from mock_server.core.clock import stopwatch
 from mock_server.models import discover
 from mock_server.platform.answers import result
 from mock_server.platform.task import Task
+from mock_server.platform.variations import says_code, says_message
+from mock_server.scenarios.model import Effects
 from mock_server.scenarios.reading import read_value
+from mock_server.verify.client.allowances import is_bounded
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.coverage import Coverage
 from mock_server.verify.client.covering import Drawn, covering, random_cases
@@ -266,10 +269,14 @@ class Harness:
         )
         verdict = self._observer.judge(ran.traffic)
         excused = _excused(ran)
-        verdict.faults = [fault for fault in verdict.faults if fault.property.id not in excused]
+        verdict.faults = [
+            fault
+            for fault in verdict.faults
+            if fault.property.id not in excused and not is_bounded(ran, fault, self._limits)
+        ]
         judge_all(ran, self._limits, verdict)
         judge_spending(ran, charges_of(tasks, ended_at), self._limits.max_spend, verdict)
-        keep_causes(verdict)
+        keep_causes(verdict, ran.traffic)
         self._select(verdict)
         return ran, verdict
 
@@ -280,13 +287,13 @@ class Harness:
 
     def _right(self, task: Task) -> dict[str, Any]:
         made = result(self._endpoints[task.model], task, task.base_url)
-        urls = [item["url"] for output in made.get("output", ()) for item in output["content"]]
-        failure = task.timeline.failure
+        urls = [item["url"] for output in made.get("output") or () for item in output["content"]]
+        failure, effects = task.timeline.failure, task.scenario.task if task.scenario is not None else Effects()
         return {
             "urls": urls,
-            "cost": made["usage"]["cost"],
-            "code": failure.code if failure is not None else None,
-            "message": failure.message if failure is not None else None,
+            "cost": made["usage"]["cost"] if effects.usage is None else None,
+            "code": failure.code if failure is not None and says_code(effects) else None,
+            "message": failure.message if failure is not None and says_message(effects) else None,
         }
 
 

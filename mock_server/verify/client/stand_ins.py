@@ -56,3 +56,8 @@ class Quiet:
 
     async def stop(self) -> None:
         """Nothing is under way."""
+
+
+def key_of(authorization: bytes) -> bytes:
+    """The key in a header that says ``Bearer KEY`` or ``Key KEY``."""
+    return authorization.strip().partition(b" ")[2].strip()

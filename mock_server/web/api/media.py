@@ -23,6 +23,7 @@ from mock_server.media.renderer import NotRendered, Renderer
 from mock_server.media.tiny import tiny
 from mock_server.platform.service import Service
 from mock_server.platform.task import Task
+from mock_server.platform.variations import is_signed_for
 from mock_server.settings import Kind, Settings
 from mock_server.web.fault_injection import FaultInjector
 from mock_server.web.messages import Answer, Call, ClientGone
@@ -103,6 +104,8 @@ class Media:
         if task.at(call.at).status is not Status.COMPLETED:
             raise GatewayError(Trouble.NOT_FOUND, f"task {task.id} has no clip: it is not completed")
         await self._injector.enter(call, tenant, "media", task)
+        if not is_signed_for(task.scenario, call.scope["query_string"].decode("latin-1")):
+            raise GatewayError(Trouble.NOT_FOUND, "the query is not the one that the URL in the output has")
         self._require_fresh(task, call.at)
         end = task.timeline.end
         clip = clip_of(self._service.judges[task.model].endpoint, task, int(found[2]))

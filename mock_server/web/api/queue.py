@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl
 
 from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.judge import wrapped_body
 from mock_server.core.errors import GatewayError, Trouble
+from mock_server.core.other_host import other_host
 from mock_server.core.queue_words import QueueForm
 from mock_server.lifecycle.timeline import Snapshot, Status
 from mock_server.platform.queue_answers import FileSize, TaskView, changed_by_scenario, form_of
@@ -171,23 +172,3 @@ def _asks_for_webhook(call: Call) -> bool:
 
 def _no_webhook() -> GatewayError:
     return GatewayError(Trouble.MALFORMED, "webhook not supported")
-
-
-_LOOPBACK = {"localhost": "127.0.0.1", "127.0.0.1": "localhost", "::1": "localhost"}
-
-
-def other_host(base_url: str, stands_in_for: Collection[str] = ()) -> str:
-    """The same server by another name: ``localhost`` for a loopback address and the reverse, another host that it
-    stands in for, or a name below its own in the top-level domain ``test``, where apps without a socket answer to any
-    name. A server that has no other name keeps its own.
-    """
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    others = sorted(name for name in stands_in_for if name != host) if host in stands_in_for else []
-    if host.endswith(".test"):
-        others.append(f"queue.{host}")
-    other = _LOOPBACK.get(host) or (others[0] if others else None)
-    if other is None:
-        return base_url
-    port = f":{parts.port}" if parts.port is not None else ""
-    return urlunsplit((parts.scheme, other + port, parts.path, "", ""))

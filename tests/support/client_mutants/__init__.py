@@ -10,6 +10,8 @@ from mock_server.verify.client.reference_clients.light import Light
 from tests.support.client_mutants.callbacks import CALLBACKS
 from tests.support.client_mutants.following import FOLLOWING, FOLLOWING_ESCAPED
 from tests.support.client_mutants.identity import IDENTITY
+from tests.support.client_mutants.living import LIVING
+from tests.support.client_mutants.networking import NETWORKING
 from tests.support.client_mutants.queue import QUEUE
 from tests.support.client_mutants.receiving import RECEIVING
 from tests.support.client_mutants.restarting import RESTARTING
@@ -33,6 +35,8 @@ MUTANTS = {
     **IDENTITY,
     **STOPPING,
     **RESTARTING,
+    **LIVING,
+    **NETWORKING,
 }
 #: Bugs that ought to be noticed, and are not yet: no case brings them out, or no rule looks.
 ESCAPED = {

@@ -67,8 +67,8 @@ class Asynchronous(Policy):
                 answer = await send()
                 if self.is_the_answer(answer):
                     return answer
-            except httpx.TransportError:
-                pass
+            except httpx.HTTPError:
+                pass  # also a body that is not encoded as it says
             await self.sleep(self.wait_after(answer, attempt))
         return None
 
@@ -88,6 +88,8 @@ class Asynchronous(Policy):
             answer = await self.tried(lambda: self.http.get(self.poll_path(), headers=self.headers()))
             if answer is None:
                 return Outcome("gave_up")
+            if (denied := self.denied(answer)) is not None:
+                return denied
             if answer.is_success and self.is_final(answer.json()):
                 return self.ended(answer.json())
         return Outcome("timeout")

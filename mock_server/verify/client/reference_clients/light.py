@@ -13,6 +13,9 @@ from mock_server.verify.client.kit import Kit, Platform, Reply
 from mock_server.verify.client.reference_clients.queued import Queued
 from mock_server.verify.client.reference_clients.reference import Policy, Reference
 
+#: As long as httpx waits for the next bytes, in virtual seconds.
+TIMEOUT = 5.0
+
 
 class LightAnswer:
     """As much of httpx.Response as the reference client needs."""
@@ -65,11 +68,12 @@ class LightHttp:
     def _sent(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> LightAnswer:
         host, path = self._host, url
         if not url.startswith("/"):
-            host, path = urlsplit(url)[1:3]
+            host, path, query = urlsplit(url)[1:4]
+            path = f"{path}?{query}" if query else path
         raw = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         raw += [(b"host", host.encode("ascii")), (b"content-length", b"%d" % len(body))]
         try:
-            reply = self._platform.answer(method, path, raw, body)
+            reply = self._platform.answer(method, path, raw, body, TIMEOUT)
         except ConnectionResetError as error:
             raise httpx.ReadError(str(error)) from None
         if reply.cut:

@@ -66,7 +66,7 @@ class Queued(Reference):
         while True:
             answer = self.tried(lambda: self.http.get(self.request_path("response"), headers=self.headers()))
             if answer is None or answer.status_code not in {200, 202}:
-                return Outcome("gave_up")
+                return (self.denied(answer) if answer is not None else None) or Outcome("gave_up")
             if answer.status_code == 200:
                 made = answer.json()
                 return self.success(made) if self.went_well(made) else self.failure(made)

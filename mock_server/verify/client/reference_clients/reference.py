@@ -20,6 +20,8 @@ SUBMIT = "/model/v1/generation"
 MOST_TRIES = 5
 TOLERANCE = 300.0
 PASSING = frozenset({408, 425, 429})
+#: The key, the balance or a permission is missing.
+DENIED = frozenset({401, 402, 403})
 
 
 class Cancelled(Exception):
@@ -140,11 +142,11 @@ class Policy:
     def ended(self, task: Mapping[str, Any]) -> Outcome:
         """What to tell of a task that has ended."""
         if task["status"] == "failed":
-            error = task["error"]
+            error = task.get("error") or {}
             said = error.get("error_message", error.get("message"))
-            return Outcome("failed", task["id"], code=error["code"], message=said)
-        urls = [item["url"] for output in task.get("output", ()) for item in output["content"]]
-        return Outcome("completed", task["id"], urls, cost=task["usage"]["cost"])
+            return Outcome("failed", task["id"], code=error.get("code"), message=said)
+        urls = [item["url"] for output in task.get("output") or () for item in output["content"]]
+        return Outcome("completed", task["id"], urls, cost=(task.get("usage") or {}).get("cost"))
 
     def rejected(self, answer: httpx.Response) -> Outcome:
         """What to tell of a body that was refused."""
@@ -155,6 +157,13 @@ class Policy:
             return Outcome("rejected", code=str(told["status"]["error_code"]), message=told["status"]["message"])
         error = told["error"]
         return Outcome("rejected", code=error["code"], message=error.get("error_message", error.get("message")))
+
+    def denied(self, answer: httpx.Response) -> Outcome | None:
+        """What to tell of a poll that is denied: it would be again."""
+        if answer.status_code not in DENIED:
+            return None
+        told = self.rejected(answer)
+        return Outcome("gave_up", code=told.code, message=told.message)
 
     def cancel(self) -> None:
         """The user does not want it any more."""
@@ -255,8 +264,8 @@ class Reference(Policy):
                 answer = send()
                 if self.is_the_answer(answer):
                     return answer
-            except httpx.TransportError:
-                pass
+            except httpx.HTTPError:
+                pass  # also a body that is not encoded as it says
             self.sleep(self.wait_after(answer, attempt))
         return None
 
@@ -271,6 +280,8 @@ class Reference(Policy):
             answer = self.tried(self.poll)
             if answer is None:
                 return Outcome("gave_up")
+            if (denied := self.denied(answer)) is not None:
+                return denied
             if answer.is_success and self.is_final(answer.json()):
                 return self.ended(answer.json())
         return Outcome("timeout")

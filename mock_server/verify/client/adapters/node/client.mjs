@@ -23,6 +23,7 @@ const TOLERANCE = 300;
 export const POLL_GAP = 5;
 const LONGEST_GAP = 20;
 const PASSING = new Set([408, 425, 429]);
+export const DENIED = new Set([401, 402, 403]); // the key, the balance or a permission is missing
 const CALL_TIMEOUT = 30_000; // real milliseconds
 
 /** The user does not want it any more. */
@@ -179,6 +180,7 @@ export default class Client {
       if (this.task !== null) return this.ended(this.task);
       const answer = await this.tried(() => this.call(this.pollPath(), {}));
       if (answer === null) return { said: 'gave_up' };
+      if (DENIED.has(answer.status)) return { ...this.rejected(answer), said: 'gave_up' };
       if (answer.status < 300 && this.isFinal(answer.json)) return this.ended(answer.json);
     }
     return { said: 'timeout' };
@@ -210,7 +212,9 @@ export default class Client {
     for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
       const answer = await send();
       if (answer !== null && isTheAnswer(answer)) return answer;
-      await this.sleep(this.#waitAfter(answer, attempt));
+      const wait = this.#waitAfter(answer, attempt);
+      if (this.kit.now() + wait > this.endsBy) return null;
+      await this.sleep(wait);
     }
     return null;
   }
@@ -267,9 +271,9 @@ export function nested(output) {
   return (output ?? []).flatMap((one) => one.content).map((/** @type {Json} */ item) => item.url);
 }
 
-/** The multi-image model says message, the others error_message. @param {Json} error */
+/** The multi-image model says message, the others error_message. @param {Json | null | undefined} error */
 export function reason(error) {
-  return { code: text(error.code), message: text(error.error_message ?? error.message) };
+  return { code: text(error?.code), message: text(error?.error_message ?? error?.message) };
 }
 
 /** JSON, with a BigInt as the number that it is: ids may be larger than 2 ** 53. @param {unknown} value */

@@ -13,7 +13,7 @@
  * @typedef {'status' | 'response' | 'cancel'} What
  */
 
-import Client, { nested, nextGap, POLL_GAP, reason, text } from './client.mjs';
+import Client, { DENIED, nested, nextGap, POLL_GAP, reason, text } from './client.mjs';
 
 /** The words for a task that has ended, in lower case. */
 const ENDS = new Set(['completed', 'failed', 'cancelled', 'canceled']);
@@ -59,6 +59,7 @@ export default class QueueClient extends Client {
   async result() {
     for (let gap = POLL_GAP; ; gap = nextGap(gap)) {
       const answer = await this.tried(() => this.call(this.pathOf('response'), {}));
+      if (answer !== null && DENIED.has(answer.status)) return { ...this.rejected(answer), said: 'gave_up' };
       if (answer === null || answer.json === null || answer.status > 202) return { said: 'gave_up' };
       if (answer.status !== 202) return wentWell(answer.json) ? success(answer.json) : failure(answer.json);
       if (this.kit.now() + gap >= this.endsBy) return { said: 'timeout' };
