@@ -118,7 +118,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._check_headers()
             self.admit()
         except Refusal as refusal:
-            self.app, self.url = _Refused(refusal), b"/"
+            self.app, self.url = _HeadRejected(refusal), b"/"
         super().on_headers_complete()
 
     def _check_headers(self) -> None:
@@ -203,7 +203,7 @@ def _too_large_head() -> Refusal:
     return Refusal(431, f"the head of a request has at most {MAX_HEAD} bytes")
 
 
-class _Refused:
+class _HeadRejected:
     """An app that answers one request with a refusal."""
 
     def __init__(self, refusal: Refusal) -> None:
