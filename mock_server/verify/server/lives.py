@@ -41,7 +41,7 @@ LATER = 3600.0
 class LifePlan:
     """A task to be watched. ``shape`` is how it is submitted. A ``watched`` one is read by every path at every moment,
     another at its end. ``external`` is its external id, with ``{}`` for a fresh name; empty for none. ``metadata`` is
-    sent in the wrapped shape.
+    sent in the wrapped shape. The video of one that is not ``filmed`` is fetched only where that takes no time.
     """
 
     name: str
@@ -53,6 +53,7 @@ class LifePlan:
     external: str = ""
     calls_back: bool = False
     metadata: Json = field(default_factory=dict)
+    filmed: bool = True
 
     @property
     def calls(self) -> int:

@@ -27,7 +27,15 @@ pre{background:#f3f5f9;padding:.7rem;overflow:auto;white-space:pre-wrap}.bad{col
 MOST_NAMED = 20
 LONGEST = 240
 #: Checks that are a must though no document of a model says so: money and privacy.
-MUST = frozenset({"keeps users apart", "charges as shown", "wants a key on the queue", "answers every call"})
+MUST = frozenset(
+    {
+        "keeps users apart",
+        "charges as shown",
+        "takes nothing for what it refuses",
+        "wants a key on the queue",
+        "answers every call",
+    }
+)
 
 
 def severity_of(case: Case) -> Literal["must", "should"]:

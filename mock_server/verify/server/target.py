@@ -76,6 +76,8 @@ class Target(Calling):
     judge: Callable[[Exchange], None] = lambda exchange: None
     calls: int = 0
     controlled: bool = False
+    #: It is a kirin-mock that draws each video when it is first asked for, which takes most of a second.
+    draws_videos: bool = False
     #: It is a kirin-mock whose clock cannot be read, and may run at any pace.
     virtual_time: bool = False
     uncontrolled: str = "the target has no control API, so time cannot be moved"

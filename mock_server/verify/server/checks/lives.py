@@ -106,12 +106,28 @@ def _plans_of(material: Material, endpoint: Endpoint) -> Iterator[LifePlan]:
     base = bodies.cheapest
     cost = bodies.cost(base)
     yield LifePlan("generation", endpoint, base, DOCUMENTED, cost, True, EXTERNAL, True)
-    yield LifePlan("queue", endpoint, base, QUEUE, cost, True, EXTERNAL, True)
+    yield LifePlan("queue", endpoint, base, QUEUE, cost, True, EXTERNAL, True, filmed=False)
+    seen = _kinds(endpoint, base)
     for count, (name, params) in enumerate(_different(material, bodies)):
+        # Drawing a video takes a server of ours a while: of the long ones it draws no more than it must.
+        kinds = _kinds(endpoint, params) - seen
+        filmed = material.depth > 1 or any(one != "duration" or "mode" not in endpoint.by_name for one, _ in kinds)
+        seen |= kinds if filmed else set()
         how = (DOCUMENTED, QUEUE, WRAPPED)[count % 3]
         metadata = {"order": f"life-{count}", "nested": {"ünï": [count, None]}} if how == WRAPPED else {}
         external = ("", "{}", EXTERNAL)[count // 3 % 3]
-        yield LifePlan(name, endpoint, params, how, bodies.cost(params), False, external, count % 2 == 0, metadata)
+        yield LifePlan(
+            name, endpoint, params, how, bodies.cost(params), False, external, count % 2 == 0, metadata, filmed
+        )  # fmt: skip
+
+
+def _kinds(endpoint: Endpoint, params: Json) -> set[tuple[str, Any]]:
+    """What makes a video what it is: each value of what it depends on, defaults filled in."""
+    return {
+        (name, params.get(name, endpoint.by_name[name].schema.get("default")))
+        for name in ASKED
+        if name in endpoint.by_name
+    }
 
 
 def _different(material: Material, bodies: Bodies) -> Iterator[tuple[str, Json]]:
