@@ -11,6 +11,7 @@ from mock_server.models import discover
 from mock_server.verify.server import report
 from mock_server.verify.server.command import OWN_SECRET, Options, terms_of
 from mock_server.verify.server.judge import ContractJudge
+from mock_server.verify.server.preflight import preflight
 from mock_server.verify.server.run import ANSWERED, Plan, all_cases, plan, run, uncovered
 from mock_server.verify.server.target import Target
 from mock_server.verify.server.transport import Connection
@@ -40,6 +41,7 @@ def _quiet(caplog):
 def _run(url, kept, **how):
     judge = ContractJudge(ENDPOINTS)
     with Target(url, "sk-verify", "sk-other", OWN_SECRET, None, judge, **how) as target:
+        preflight(target)
         return run(target, Plan(kept, []), judge, 0)
 
 

@@ -26,7 +26,7 @@ from mock_server.verify.server.case import Case, Finding, Result
 from mock_server.verify.server.curl import BodyFiles
 from mock_server.verify.server.journal import Journal
 from mock_server.verify.server.judge import ContractJudge
-from mock_server.verify.server.preflight import preflight
+from mock_server.verify.server.preflight import PREFLIGHT_CALLS, preflight
 from mock_server.verify.server.reach import Reach
 from mock_server.verify.server.run import AGAIN, DEPTHS, Plan, all_cases, plan, repeated, run, uncovered
 from mock_server.verify.server.target import Target, Unreachable
@@ -148,7 +148,10 @@ def _conclude(result: Result, baseline: Baseline | None, *, update: bool) -> Non
 
 def _price(planned: Plan) -> str:
     """What a run takes."""
-    calls, cost = f"at most {planned.calls} calls", f"at most {planned.cost:.2f} USD by assumed prices"
+    calls, cost = (
+        f"at most {planned.calls + PREFLIGHT_CALLS} calls",
+        f"at most {planned.cost:.2f} USD by assumed prices",
+    )
     return f"{len(planned.cases)} cases, {calls}, {cost}"
 
 
@@ -163,11 +166,11 @@ def _announce(target: Target, planned: Plan, balance: Decimal | None, options: O
     if options.url is None or options.replay is not None:
         return
     lines = [_price(planned)]
-    if not target.controlled:
+    if not target.controlled and any(case.follows or case.alone for case in planned.cases):
         beside = sum(case.follows or case.alone for case in planned.cases)
         lines.append(
             f"{beside} cases follow tasks in real time, most of them beside each other; a task may take "
-            f"{target.patience:g} s (--patience): {target.uncontrolled}"
+            f"{target.patience:g} s (--patience)"
         )
     if poor:
         lines.append(f"the balance is {balance} USD: the cheapest cases come first, and tasks are cancelled after them")

@@ -19,6 +19,9 @@ PROBES: tuple[tuple[str, str, bytes], ...] = (
     ("POST", SUBMIT, b"{}"),
 )
 
+#: They, and one with the second key.
+PREFLIGHT_CALLS = len(PROBES) + 1
+
 
 def preflight(target: Target, *, other_given: bool = False) -> Decimal | None:
     """Ask a few things; the balance, where it is told. Raises Unreachable with a sentence when a run is hopeless.

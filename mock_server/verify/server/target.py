@@ -186,8 +186,8 @@ class Target(Calling):
         shown = sent.get("Authorization") if key is None else f"{scheme} {self._shown(key)}"
         bare = Exchange(method, path, content or b"", 0, {}, None, b"", shown, sent, host)
         made = self.made(bare, {**secret, **sent})
-        mine = key == "" and "X-Mock-Scenario" not in sent and not self._here.steered
-        return self.keep(self.waited_for(made, {**secret, **sent}) if mine else made)
+        meant = "X-Mock-Scenario" in sent or self._here.steered
+        return self.keep(made if meant else self.waited_for(made, {**secret, **sent}))
 
     def _shown(self, key: str) -> str:
         """How a key is shown: those that are secret by a name."""
