@@ -1,4 +1,4 @@
-"""``kirin-mock verify server`` and ``verify replay``: plans, runs and reports. 0 clean, 1 findings, 3 unreachable."""
+"""``kirin-mock verify server`` and ``verify replay``: plan, run and report. The exit codes are in docs/verify.md."""
 
 from __future__ import annotations
 
