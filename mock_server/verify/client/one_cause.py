@@ -36,8 +36,9 @@ def _fails_for_now(fault: Fault, traffic: Traffic) -> bool:
     return all(call.retriable for call in traffic.calls if call.number in fault.calls)
 
 
-#: The same over a whole run: a receiver that rejects genuine callbacks rejects them in every form.
-EXPLAINS_OVER_ALL: dict[str, frozenset[str]] = {"W21": frozenset({"W31", "W32"})}
+#: The same over a whole run: a receiver that rejects genuine callbacks rejects them in every form; one that believes
+#: forged ones acknowledges them.
+EXPLAINS_OVER_ALL: dict[str, frozenset[str]] = {"W21": frozenset({"W31", "W32"}), "A15": frozenset({"W18"})}
 #: What a receiver need not do that takes every callback for a hint to ask the platform, and believes none.
 OF_A_HINT = frozenset({"W15", "W16", "W18"})
 
