@@ -37,6 +37,8 @@ class Watched(Harness):
         excused = {"W04"} if case.expected == "rejected" else set()  # the body is to break its document
         if ran.played.cancelled_at is not None:
             excused.add("W20")  # the video was not wanted any more
+        if ran.played.killed:
+            return ran, verdict  # that there were two lives is not in the traffic
         for fault in OBSERVER.judge(ran.traffic).faults:
             if fault.property.id not in excused:
                 self.by_traffic.setdefault(fault.property.id, fault.says)

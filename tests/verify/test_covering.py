@@ -12,9 +12,9 @@ from mock_server.conformance.properties import Thresholds
 from mock_server.contract.judge import Judge
 from mock_server.models import discover
 from mock_server.verify.client.covering import MOST, covering, goals, random_cases, shown_by
-from mock_server.verify.client.external import line_of
 from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.intents import MIXTURES, mistake_of, packed
+from mock_server.verify.client.program_messages import line_of
 from mock_server.verify.client.reference_clients.light import Light
 from mock_server.verify.client.reference_clients.queued import Queued
 from mock_server.verify.client.reference_clients.reference import Reference

@@ -13,9 +13,10 @@ import pytest
 from mock_server.conformance.properties import Thresholds
 from mock_server.models import discover
 from mock_server.verify.client.cases import ClientCase
-from mock_server.verify.client.external import External, Terms
+from mock_server.verify.client.external import External
 from mock_server.verify.client.identity_cases import AWKWARD_IDS, identity_cases
 from mock_server.verify.client.inprocess import InProcess
+from mock_server.verify.client.program_messages import Terms
 from mock_server.verify.client.reference_clients.asynchronous import Asynchronous
 from mock_server.verify.client.reference_clients.light import Light, LightQueued
 from mock_server.verify.client.reference_clients.queued import Queued

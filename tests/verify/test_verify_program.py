@@ -16,7 +16,8 @@ from mock_server.cli.main import main
 from mock_server.conformance.properties import Thresholds
 from mock_server.core.clock import stopwatch
 from mock_server.verify.client.adapters import command_line
-from mock_server.verify.client.external import External, Terms
+from mock_server.verify.client.external import External
+from mock_server.verify.client.program_messages import Terms
 from mock_server.verify.client.properties import ALL, PROGRAM, QUEUE_ONLY
 from mock_server.verify.client.run import Harness, Report
 from tests.core.test_packaging import ROOT

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import jsonschema_rs
 import orjson
 
 from mock_server.core.clock import Pace, stopwatch
-from mock_server.core.resources import resource
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.counted import Counted
 from mock_server.verify.client.forging import SECRET
@@ -26,6 +25,9 @@ from mock_server.verify.client.judge import ClientRun
 from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.leftovers import open_connections
 from mock_server.verify.client.platform import CALLBACK_URL, KEY, Run
+from mock_server.verify.client.program_life import ProgramLife
+from mock_server.verify.client.program_messages import SPOKEN, Terms, line_of, outcome_of, shown, validators
+from mock_server.verify.client.restarting import Killed
 from mock_server.verify.client.run import Broken
 from mock_server.verify.client.subprocess_pipes import LEFT, SubprocessIO
 from mock_server.verify.client.tracebacks import bounded
@@ -38,31 +40,6 @@ MOST_SLOW = 3
 #: Real seconds between two looks at a program that says nothing.
 LOOK = 0.2
 ERRORS = "what it wrote to its standard error"
-_FIELDS = ("said", "task_id", "urls", "code", "cost", "message", "saved")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How time goes for a program: virtual with ``scale`` 1, or real and ``scale`` times as fast; after how many real
-    seconds without a word it is taken to hang, and how many it has to get ready.
-    """
-
-    virtual: bool = True
-    scale: float = 1.0
-    patience: float = 10.0
-    starting: float = 30.0
-
-
-#: What some readers take for the end of a line, though JSON does not.
-_BREAKS = {b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029", b"\xc2\x85": b"\\u0085"}
-
-
-def line_of(message: Mapping[str, Any]) -> bytes:
-    """A message as one line, for every reader of lines."""
-    written = orjson.dumps(message)
-    for raw, escaped in _BREAKS.items():
-        written = written.replace(raw, escaped)
-    return written + b"\n"
 
 
 class Misbehaved(Exception):
@@ -81,7 +58,7 @@ class External:
         self._folder = folder
         self._terms = terms
         self._bridge = HttpBridge()
-        self._valid = _validators()
+        self._valid = validators()
         self._pipes: SubprocessIO | None = None
         self._can: Mapping[str, Any] = {}
         self._number = 0
@@ -163,6 +140,16 @@ class External:
         except Misbehaved as error:
             raise self._never_ready(str(error)) from None
 
+    def restart(self) -> None:
+        """Kill the program, and start it again. Raises Broken."""
+        self._running().kill()
+        self._pipes = None
+        self._start()
+
+    def lead_to(self, life: ProgramLife) -> None:
+        """Let its calls go there."""
+        self._bridge.lead_to(life)
+
     def _never_ready(self, why: str) -> Broken:
         self._running().kill()
         self._pipes = None
@@ -195,7 +182,7 @@ class External:
         if written == "late":
             raise Misbehaved("W14", f"it did not read its input for {self._terms.patience:g} s")
 
-    def receive(self, types: set[str], timeout: float) -> dict[str, Any]:
+    def receive(self, types: AbstractSet[str], timeout: float) -> dict[str, Any]:
         """The next message, which is to be of one of these types. Raises Misbehaved, or TimeoutError after so many real
         seconds.
         """
@@ -208,14 +195,14 @@ class External:
         try:
             message = orjson.loads(line)
         except orjson.JSONDecodeError:
-            raise Misbehaved("X01", f"it printed {_shown(line)}, which is no JSON") from None
+            raise Misbehaved("X01", f"it printed {shown(line)}, which is no JSON") from None
         kind = message.get("type") if isinstance(message, dict) else None
         if not isinstance(kind, str) or kind not in types:
-            told = f"it printed {_shown(line)} when it was to say {' or '.join(sorted(types))}"
+            told = f"it printed {shown(line)} when it was to say {' or '.join(sorted(types))}"
             raise Misbehaved("X01", told)
         mistake = next(iter(self._valid[kind].iter_errors(message)), None)
         if mistake is not None:
-            raise Misbehaved("X01", f"it printed {_shown(line)}, which is no {kind}: {mistake.message[:200]}")
+            raise Misbehaved("X01", f"it printed {shown(line)}, which is no {kind}: {mistake.message[:200]}")
         known: dict[str, Any] = message
         return known
 
@@ -238,6 +225,9 @@ class _ProgramRun:
         played.emitted = self._emitted
         self._run = session.next_number()
         self._spoke_at = stopwatch()
+        kill = case.kill if session.can("restarts", unless_told=False) and session.terms.virtual else None
+        self._life = ProgramLife(counted, platform, kill, session.terms.patience)
+        session.lead_to(self._life)
 
     def run(self) -> None:
         """Let the program carry out the intent, and take what comes after it. Raises Misbehaved."""
@@ -267,12 +257,39 @@ class _ProgramRun:
         wanted = asdict(case.intent_for(receives=played.receives))
         session.send(type="run", id=self._run, intent=wanted, deadline=case.deadline, now=platform.now(), again=again)
         try:
-            while played.outcome is None:
-                self._go_on()
+            self._to_its_outcome(case)
         finally:
+            self._life.bury()
             platform.tenant.clock.set_pace(Pace(0))
             part.outcome, part.cancelled_at = played.outcome, played.cancelled_at
             part.ended_at, part.last_call, part.last_emitted = platform.now(), platform.calls, len(self._emitted)
+
+    def _to_its_outcome(self, case: ClientCase) -> None:
+        """Take messages until the outcome comes, of a program that may be killed meanwhile. Raises Misbehaved."""
+        began_at = self._platform.now()
+        try:
+            while self._played.outcome is None:
+                self._go_on()
+        except Killed:
+            left = self._started_again(case, began_at)
+            wanted = asdict(case.intent_for(receives=self._played.receives))
+            now = self._platform.now()
+            self._session.send(type="run", id=self._run, intent=wanted, deadline=left, now=now, again=False)
+            while self._played.outcome is None:
+                self._go_on()
+
+    def _started_again(self, case: ClientCase, began_at: float) -> float:
+        """Kill the program, let time pass, and start it with what it had stored; the seconds that are left to it."""
+        platform, session, state = self._platform, self._session, self._life.state
+        self._played.killed = True
+        session.restart()
+        self._life.bury()
+        platform.sleep(case.kill.down if case.kill is not None else 0.0)
+        self._life = ProgramLife(self._counted, platform, None, session.terms.patience)
+        session.lead_to(self._life)
+        session.send(type="restore", state=state)
+        self._spoke_at = self._counted.called_at = stopwatch()
+        return max(case.deadline - (platform.now() - began_at), 0.0)
 
     def _plan(self, case: ClientCase) -> None:
         platform = self._platform
@@ -291,16 +308,18 @@ class _ProgramRun:
     def _go_on(self) -> None:
         """Take the next message; where time is real, and something is due before it, do that. Raises Misbehaved."""
         try:
-            self._take(self._heard(self._session.receive({"sleep", "emit", "outcome"}, self._until_due())))
+            self._take(self._heard(self._session.receive(SPOKEN, self._until_due())))
         except TimeoutError:
+            if self._life.dying.is_set():
+                raise Killed from None
             if not self._session.terms.virtual:
                 self._platform.do_what_is_due()
             self._require_life()
 
     def _heard(self, message: dict[str, Any]) -> dict[str, Any]:
         self._spoke_at = stopwatch()
-        if self._played.outcome is None:
-            self._counted.count("pauses" if message["type"] == "sleep" else "calls")
+        if self._played.outcome is None and message["type"] not in {"sleep", "save"}:  # a sleep counts by itself
+            self._counted.count("calls")
         return message
 
     def _until_due(self) -> float:
@@ -323,14 +342,16 @@ class _ProgramRun:
         if kind == "sleep":
             if not self._session.terms.virtual:
                 raise Misbehaved("X01", "it says sleep, and time is real")
-            self._platform.sleep(message["seconds"])
+            self._life.sleep(message["seconds"])
             self._session.send(type="resume", now=self._platform.now())
+        elif kind == "save":
+            self._life.state = message["state"]
         elif kind == "emit":
-            self._emitted.append(_outcome(message))
+            self._emitted.append(outcome_of(message))
         elif message["id"] != self._run:
             raise Misbehaved("X01", f"it says the outcome of run {message['id']} during run {self._run}")
         else:
-            self._played.outcome = _outcome(message)
+            self._played.outcome = outcome_of(message)
 
     def _callback(self, headers: Mapping[str, str], body: bytes) -> int:
         """Hand a callback to the program; the status it answers. Raises Misbehaved."""
@@ -353,7 +374,7 @@ class _ProgramRun:
                 raise Misbehaved("X01", f"it answers callback {message['id']}, and was asked for {number}")
 
     def _answer_to_callback(self) -> dict[str, Any]:
-        types = {"callback_result", "emit"}
+        types = {"callback_result", "emit", "save"}
         if not self._session.terms.virtual and self._played.outcome is None:
             types.add("outcome")
         try:
@@ -361,22 +382,3 @@ class _ProgramRun:
         except TimeoutError:
             told = f"it hangs: it has not answered a callback for {self._session.terms.patience:g} real seconds"
             raise Misbehaved("W14", told) from None
-
-
-def _outcome(message: Mapping[str, Any]) -> Outcome:
-    return Outcome(**{name: message[name] for name in _FIELDS if name in message})
-
-
-def _shown(line: bytes) -> str:
-    text = line.decode("utf-8", "replace").rstrip("\n")
-    return repr(text if len(text) <= 200 else f"{text[:200]}...")
-
-
-def _validators() -> dict[str, Any]:
-    """A validator for each message."""
-    schema = orjson.loads(resource("contracts", "adapter.schema.json").read_bytes())
-    made: Callable[[Any], Any] = jsonschema_rs.validator_for
-    return {
-        name: made({"$schema": schema["$schema"], "$ref": f"#/$defs/{name}", "$defs": schema["$defs"]})
-        for name in schema["$defs"]
-    }

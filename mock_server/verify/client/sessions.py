@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 from mock_server.core.errors import UsageError
-from mock_server.verify.client.external import External, Terms
+from mock_server.verify.client.external import External
 from mock_server.verify.client.findings import Client
 from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.loading import load
+from mock_server.verify.client.program_messages import Terms
 from mock_server.verify.client.run import Session
 
 

@@ -76,6 +76,9 @@ class Harness:
         self._hello: dict[str, Any] = {}
         self._connection: http.client.HTTPConnection | None = None
         self._runner = asyncio.Runner()
+        #: What was stored in another life, until the next run; and what was said last of what is stored in this one.
+        self._restored: Any = None
+        self._stored: Any = None
 
     def serve(self) -> None:
         """Take messages until there are no more."""
@@ -84,6 +87,7 @@ class Harness:
                 self._hello = message
                 made = self._make(self._kit())  # to see what it can do
                 able = {"callbacks": hasattr(made, "on_callback"), "cancel": hasattr(made, "cancel")}
+                able["restarts"] = hasattr(made, "save") and hasattr(made, "restore")
                 self._lines.say(type="ready", protocol=1, intents=getattr(made, "intents", "in_turn"), **able)
             elif message["type"] == "run":
                 self._hear(message)
@@ -100,6 +104,9 @@ class Harness:
     def _run(self, message: dict[str, Any]) -> None:
         if self._adapter is None or not message.get("again", False):
             self._adapter = self._make(self._kit())
+        if self._restored is not None:
+            state, self._restored = self._restored, None
+            self._adapter.restore(state)
         returned = self._adapter.run(Intent(**message["intent"]), message["deadline"])
         if inspect.isawaitable(returned):
             returned = self._runner.run(_waited(returned))
@@ -112,12 +119,22 @@ class Harness:
     def _take(self, message: dict[str, Any]) -> None:
         """A callback or a cancel."""
         self._hear(message)
-        if message["type"] == "callback":
+        if message["type"] == "restore":
+            self._restored = message["state"]
+        elif message["type"] == "callback":
             receive = getattr(self._adapter, "on_callback", None)
             status = 404 if receive is None else receive(message["headers"], base64.b64decode(message["body_base64"]))
             self._lines.say(type="callback_result", id=message["id"], status=int(status))
         elif message["type"] == "cancel" and hasattr(self._adapter, "cancel"):
             self._adapter.cancel()
+
+    def _store(self) -> None:
+        """Say what the client has stored, where that has changed."""
+        save = getattr(self._adapter, "save", None)
+        state = save() if callable(save) and hasattr(self._adapter, "restore") else None
+        if state is not None and state != self._stored:
+            self._stored = state
+            self._lines.say(type="save", state=state)
 
     def now(self) -> float:
         """See Platform."""
@@ -127,6 +144,7 @@ class Harness:
 
     def sleep(self, seconds: float) -> None:
         """See Platform."""
+        self._store()
         virtual = self._hello["time"] == "virtual"
         if virtual:
             self._lines.say(type="sleep", seconds=max(seconds, 0.0))
@@ -152,6 +170,7 @@ class Harness:
         timeout: float | None = USUAL_TIMEOUT,
     ) -> Reply:
         """See Platform. How long a silent server is waited for is up to the bridge."""
+        self._store()
         own = [(name, value) for name, value in headers if name.lower() != b"content-length"]
         if self._connection is None:
             self._connection = http.client.HTTPConnection(urlsplit(self._hello["base_url"]).netloc, timeout=30)
