@@ -121,6 +121,14 @@ class Observer:
                         said = f"the same was bought twice: the answer to the first submit was {_how(made[-1])}"
                         verdict.blame("W05", said, again.at, made[-1].number, again.number)
 
+    def looked_up(self, traffic: Traffic, verdict: Verdict) -> None:
+        """W05 and W06 once more: a submit whose answer was lost is asked for by the id that it gave."""
+        asked = {call.task for call in traffic.calls if call.kind in QUESTIONS}
+        for call in _of(traffic, "submit"):
+            if call.lost and call.external_id is not None and task_id_of(call.external_id) in asked:
+                verdict.saw("W05")
+                verdict.saw("W06")
+
     def patience(self, traffic: Traffic, verdict: Verdict) -> None:
         """W07 and W08: how long the same call waits after it failed."""
         for before, again in repeats_of(traffic):
@@ -309,6 +317,7 @@ _RULES: tuple[Callable[[Observer, Traffic, Verdict], None], ...] = (
     Observer.syntax,
     Observer.contract,
     Observer.bought_once,
+    Observer.looked_up,
     Observer.patience,
     Observer.polling,
     Observer.refusals,

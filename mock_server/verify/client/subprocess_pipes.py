@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import IO, Literal
 
-from mock_server.core.clock import stopwatch
+from mock_server.core.clock import FAR_ZONE, stopwatch
 
 LONGEST_LINE = 4 * 1024 * 1024
 #: Lines that may wait to be read; a program that prints more of them has to wait.
@@ -38,6 +38,7 @@ class SubprocessIO:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
+            env={**os.environ, "TZ": FAR_ZONE},
             start_new_session=True,
         )
         self._lines: queue.Queue[bytes] = queue.Queue(MOST_LINES)
