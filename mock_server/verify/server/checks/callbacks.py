@@ -25,6 +25,8 @@ RETRIED, ALSO_RETRIED = (307, 404, 408, 429, 502, 503), (301, 302, 303, 308, 400
 ENDS, ALSO_ENDS = (202, 204), (201, 203, 205, 206, 226, 299)
 #: Seconds by which an attempt may be earlier than documented: timestamps are whole seconds.
 EARLY = 1
+#: Real seconds after which an attempt has another timestamp than the one before.
+STALE = 3.0
 #: An event that was taken may come once more: delivery is at least once. More often is a retry.
 COPIES = 2
 
@@ -56,6 +58,8 @@ def _tried(deliveries: Deliveries, receiving: Receiving, look: Look) -> Tried:
             yield Problem("no callback came for a task that was made with callback_url", received.made)
             return
         yield from _common_problems(target, received)
+        if not target.virtual_time:
+            yield from _stale_problems(received)
         if target.virtual_time and receiving.retry_after:
             raise NotExercised("the clock of the target runs at a pace of its own", "control")
         yield from look(received)
@@ -113,6 +117,16 @@ def _common_problems(target: Target, received: Received) -> Iterator[Problem]:
     told = [message.status for message in first.values()]
     if received.complete and told not in (["in_progress", "completed"], ["completed"]):
         yield Problem(f"callbacks tell that a task runs, and that it has completed, in order; there came {told}", made)
+
+
+def _stale_problems(received: Received) -> Iterator[Problem]:
+    """Whether an attempt has the timestamp of one long before it."""
+    for earlier, later in itertools.pairwise(received.first):
+        if later.at - earlier.at > STALE and earlier.timestamp == later.timestamp:
+            yield Problem(
+                f"an attempt {later.at - earlier.at:.0f} s after the previous one has its timestamp {later.timestamp}",
+                received.made,
+            )
 
 
 def _gaps(received: Received) -> list[int]:
