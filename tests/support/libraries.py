@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 import httpx
 import requests
+from yarl import URL
 
 from mock_server.verify.client.kit import Reply
 from mock_server.verify.client.reference_clients.asynchronous import Asynchronous
@@ -82,7 +83,8 @@ class _Aiohttp:
         try:
             async with aiohttp.ClientSession() as session:
                 session._retry_connection = False  # by itself it sends a GET again at once, which W08 tells of
-                async with session.request(method, url, headers=headers, **body) as answer:
+                # As it is: by itself it would write the query of a signed URL in another way.
+                async with session.request(method, URL(url, encoded=True), headers=headers, **body) as answer:
                     return _reply(answer.status, answer.headers.items(), await answer.read())
         except aiohttp.ClientError as error:
             raise httpx.ReadError(str(error)) from None

@@ -169,9 +169,9 @@ def _behind_a_wall(case: ClientCase) -> set[On]:
     if "submit" in waits or case.expected == "refused":
         return {"poll", "result", "media", "callback", "callbacks", "task", "end", "queue", "cancel"}
     if waits:
-        return {"poll", "result", "media", "end"}
+        return {"poll", "result", "media", "end", "cancel"}
     if case.expected == "denied":
-        return {"result", "media", "end"}
+        return {"result", "media", "end", "cancel"}
     return {"result", "media"} if "end_word" in case.scenario["task"] else set()
 
 

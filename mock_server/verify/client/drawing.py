@@ -28,7 +28,10 @@ def cases(draw: Draw, endpoints: Mapping[str, Endpoint]) -> ClientCase:
     if end == "rejected":
         wrong = draw(_WRONG[model])
         faults = [fault for fault in faults if not _hides_code(fault)]
-        return ClientCase(Intent(model, wrong.params), "rejected", wrong.code, _scenario({}, faults))
+        given, task = (
+            (draw(_RIGHT[model]).params, {"refuse": wrong.code}) if wrong.params is None else (wrong.params, {})
+        )
+        return ClientCase(Intent(model, given), "rejected", wrong.code, _scenario(task, faults))
     params = draw(_RIGHT[model]).params
     if end == "refused":
         return ClientCase(

@@ -149,7 +149,9 @@ def _other_ends(model: str, endpoint: Endpoint, first: Intent, second: Intent) -
         further=(Further(second, "never", None, _of(second, _scenario(never)), cancel_after=30.0),),
     )
     wrong = wrong_intents(endpoint)[0]
-    yield ClientCase(Intent(model, wrong.params), "rejected", wrong.code, _scenario({}), further=(Further(second),))
+    yield ClientCase(
+        Intent(model, wrong.params or {}), "rejected", wrong.code, _scenario({}), further=(Further(second),)
+    )
 
 
 def _case(intents: Sequence[Intent], faults: Sequence[Any] = ()) -> ClientCase:

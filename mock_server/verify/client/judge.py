@@ -118,7 +118,8 @@ class _Judging:
 
     def _sent(self) -> None:
         outcome = self.ran.played.outcome
-        if self.ran.case.expected == "rejected" and (outcome is None or outcome.said != "completed"):
+        wrong = self.ran.case.expected == "rejected" and "refuse" not in self.ran.case.scenario["task"]
+        if wrong and (outcome is None or outcome.said != "completed"):
             return  # what was wrong with it may have been changed, as long as nothing came of it
         intent = self.ran.case.intent_for(receives=self.ran.played.receives)
         asked = [*intent.params, *(["callback_url"] if intent.with_callbacks else [])]

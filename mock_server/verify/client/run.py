@@ -299,7 +299,8 @@ class Harness:
 
 def _excused(ran: RunResult) -> set[str]:
     """What the traffic alone seems to show, and the case explains."""
-    broken = {"W04"} if ran.case.expected == "rejected" else set()  # the body is to break its document
+    wrong = ran.case.expected == "rejected" and "refuse" not in ran.case.scenario["task"]
+    broken = {"W04"} if wrong else set()  # the body is to break its document
     return broken | ({"W20"} if ran.played.cancelled_at is not None else set())  # the video was not wanted any more
 
 

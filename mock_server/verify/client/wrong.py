@@ -29,9 +29,11 @@ _CHANGED: Mapping[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Parameters that are refused, with which code, and what is wrong with them."""
+    """Parameters that are refused, with which code, and what is wrong with them. Without parameters, right ones are
+    refused all the same.
+    """
 
-    params: Params
+    params: Params | None
     code: str
     kind: str
 
@@ -49,6 +51,7 @@ def wrong_intents(endpoint: Endpoint) -> list[Wrong]:
         for kind, params in _broken(endpoint)
         if (code := mistake_of(judge, params)) is not None
     ] + _pictures(endpoint)
+    found += _right_ones(endpoint)
     first = {wrong.code: place for place, wrong in reversed(list(enumerate(found)))}
     return sorted(found, key=lambda wrong: found[first[wrong.code]] is not wrong)
 
@@ -112,3 +115,10 @@ def _pictures(endpoint: Endpoint) -> list[Wrong]:
         Wrong({**plain, "image": prefixed}, form, "a data: prefix"),
         Wrong({**plain, "image": "https://pictures.example.com/lake.gif"}, form, "a GIF"),
     ]
+
+
+def _right_ones(endpoint: Endpoint) -> list[Wrong]:
+    """Each documented code that says of a right body that it is refused for good."""
+    errors = endpoint.errors
+    apart = {errors.unauthenticated, errors.unavailable}
+    return [Wrong(None, one.code, "a right body") for one in errors.codes if one.code not in apart]
