@@ -78,6 +78,6 @@ def messages_of(call: Seen) -> set[Any]:
     """The sentences in which an answer says why it refuses."""
     told = call.told
     parts = [part for name in ("error", "status", "provider_error") if isinstance(part := told.get(name), dict)]
-    return {part[name] for part in parts for name in _MESSAGES if name in part} | {
+    return {said for part in parts for name in _MESSAGES if isinstance(said := part.get(name), str)} | {
         value for name in ("detail", "error") if isinstance(value := told.get(name), str)
     }
