@@ -23,7 +23,7 @@ _OF_ANOTHER = frozenset({"W05", "W06", "W09", "W11"})
 #: What the traffic of two lives seems to show, and what follows where the second knows nothing of the first.
 _OF_TWO_LIVES = frozenset({"W05", "W06", "W09", "W10", "W11"})
 _OF_A_RESTART = frozenset({"A04", "A06", "A10", "A14"})
-_OF_NOTHING = frozenset({"A06", "A14", "I03"})
+_OF_NOTHING = frozenset({"A06", "A14", "I03", "W13"})
 CONFLICT = 409
 _BY_ID = frozenset({"poll", "result", "cancel"})
 _REQUEST = re.compile(r".*?/requests/(.+)/(?:status|response|cancel)")
