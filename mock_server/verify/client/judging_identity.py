@@ -21,7 +21,7 @@ MOST_CONFLICTS = 3
 #: What a client violates besides that takes another task for its own, or that asks for a task by a wrong id.
 _OF_ANOTHER = frozenset({"W05", "W06", "W09", "W11"})
 #: What the traffic of two lives seems to show, and what follows where the second knows nothing of the first.
-_OF_TWO_LIVES = frozenset({"W05", "W06", "W09", "W10", "W11"})
+_OF_TWO_LIVES = frozenset({"W05", "W06", "W09", "W10", "W11", "W13"})
 _OF_A_RESTART = frozenset({"A04", "A06", "A10", "A14"})
 _OF_NOTHING = frozenset({"A06", "A14", "I03", "W13"})
 CONFLICT = 409
