@@ -110,11 +110,13 @@ def key_of(call: Call, *known: str) -> str | None:
     """The key of the tenant that a call acts on; None for all. Raises GatewayError for a query that means nothing: a
     misspelt key would act on all tenants.
     """
-    own, named = bearer(call), query_of(call, "key", *known).get("key") or None
-    if own is not None and named is not None and own != named:
+    own = bearer(call)
+    if own is None:
+        return query_of(call, "key", *known).get("key") or None
+    if query_of(call).get("key") not in {None, "", own}:
         message = "the API key of Authorization and the one of ?key= differ, so this call names two tenants"
         raise GatewayError(Trouble.MALFORMED, message)
-    return own or named
+    return own
 
 
 def number(query: dict[str, Any], name: str, default: float, *, least: float = 0, most: float = 1e6) -> float:
