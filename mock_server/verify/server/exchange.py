@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +13,8 @@ import orjson
 MOST_DEPTH = 100
 #: So many bytes of a body are kept where there is no room for more.
 MOST_LIGHT = 20_000
+#: A body with more characters is written in another way.
+MOST_USUAL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,23 @@ def _cut(body: bytes) -> bytes:
     return body if len(body) <= MOST_LIGHT else body[:MOST_LIGHT] + b"..."
 
 
+def written(body: Any) -> bytes:
+    """A body as JSON. One of many megabytes is written without an own copy of its text."""
+    if _characters(body) > MOST_USUAL:
+        try:
+            return orjson.dumps(body)
+        except TypeError:  # a number or a text that is not usual either
+            pass
+    return json.dumps(body).encode()
+
+
+def _characters(value: Any) -> int:
+    """How long the texts of a body are together."""
+    if isinstance(value, str):
+        return len(value)
+    return sum(map(_characters, _inside(value, str)))
+
+
 def read_json(content: bytes) -> Any:
     """The JSON value of a body; None where it is none. NaN, lone surrogates and bytes that are not UTF-8 are none, and
     so is what is nested deeper than ``MOST_DEPTH``.
@@ -84,7 +104,7 @@ def _depth_allowed(content: bytes, value: Any) -> bool:
     return False
 
 
-def _inside(value: Any) -> list[Any]:
-    """The objects and lists in an object or a list."""
+def _inside(value: Any, *kinds: type) -> list[Any]:
+    """The objects and lists in an object or a list, and what else is of some kinds."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [one for one in inner if isinstance(one, dict | list)]
+    return [one for one in inner if isinstance(one, (dict, list, *kinds))]

@@ -19,6 +19,7 @@ _JSON = "application/json"
 MOST_ALTERNATIVES = 8
 #: A server that answers everything wrong is not kept call by call.
 MOST_PROBLEMS = 5000
+_SCHEMAS = "#/components/schemas/"
 _CONSTANTS = frozenset({"const", "enum"})
 
 
@@ -86,8 +87,25 @@ class ContractJudge:
         if key not in self._validators:
             kinds = operation["responses"][status]["content"]
             content = next(iter(kinds.values()))["schema"]
-            self._validators[key] = jsonschema_rs.Draft202012Validator({**content, "components": self._components})
+            needed = needed_schemas(content, self._components["schemas"])
+            whole = {**content, "components": {"schemas": needed}}
+            self._validators[key] = jsonschema_rs.Draft202012Validator(whole)
         return self._validators[key]
+
+
+def needed_schemas(of: Any, known: Json) -> Json:
+    """The schemas that one refers to, and those that they refer to. A validator keeps all that it is given."""
+    found: Json = {}
+    left = [of]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            name = str(value.get("$ref", "")).removeprefix(_SCHEMAS)
+            if name in known and name not in found:
+                found[name] = known[name]
+                left.append(known[name])
+        left += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return found
 
 
 def media_type(exchange: Exchange) -> str:

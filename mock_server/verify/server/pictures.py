@@ -14,16 +14,24 @@ from mock_server.contract.endpoint import Endpoint
 from mock_server.core.images import ORIENTATION, Picture, decode, inspect, is_url
 
 
-@cache
 def png(width: int, height: int, size: int | None = None) -> bytes:
-    """A grey PNG; with ``size`` it is filled up to so many bytes by a chunk that no reader looks at."""
+    """A grey PNG; with ``size`` it is filled up to so many bytes by a chunk that no reader looks at. Such a large one
+    is made each time: several of them would fill the memory.
+    """
+    start, end = _grey(width, height)
+    if size is None:
+        return start + end
+    return start + _chunk(b"prVt", bytes(size - len(start) - len(end) - 12)) + end
+
+
+@cache
+def _grey(width: int, height: int) -> tuple[bytes, bytes]:
+    """The two parts of a grey PNG, between which other chunks may stand."""
     row = b"\0" + b"\x80" * width
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     start = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header)
     end = _chunk(b"IDAT", zlib.compress(row * height, 9)) + _chunk(b"IEND", b"")
-    if size is None:
-        return start + end
-    return start + _chunk(b"prVt", bytes(size - len(start) - len(end) - 12)) + end
+    return start, end
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

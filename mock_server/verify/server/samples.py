@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import combinations, islice, product
@@ -41,7 +40,7 @@ class Samples:
             unless = IGNORED_UNLESS.get(str(path[0]) if path else "")
             matters = (params for params in self._made(path) if unless is None or params.get(unless) is True)
             self._known[path] = list(islice(matters, MOST_KEPT))
-        return copy.deepcopy(self._known[path])
+        return [copied(params) for params in self._known[path]]
 
     def value(self, name: str) -> Any:
         """A value of a parameter, right by itself."""
@@ -75,7 +74,7 @@ class Samples:
                     params = self._repaired({**needed, **dict(beside), **start})
                     if str(params) not in seen and is_there(params, path) and self._is_right(params):
                         seen.add(str(params))
-                        yield copy.deepcopy(params)
+                        yield copied(params)
 
     def _starts(self, path: Path) -> Iterator[Json]:
         """The parameter that ``path`` leads into, with something there."""
@@ -92,6 +91,13 @@ class Samples:
     def _filled(self, name: str, path: Path) -> Any:
         schema = self._endpoint.params_schema["properties"][name]
         return filled(value_of(schema), schema, path)
+
+
+def copied(value: Any) -> Any:
+    """A copy of a JSON value, faster than ``copy.deepcopy``, of which there are a hundred thousand."""
+    if isinstance(value, dict):
+        return {name: copied(inner) for name, inner in value.items()}
+    return [copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def value_of(schema: Json) -> Any:
@@ -123,7 +129,7 @@ def filled(value: Any, schema: Json, path: Sequence[str | int]) -> Any:
         inner = schema["items"]
         made = list(value) or [value_of(inner)]
         while len(made) <= step:
-            made.append(copy.deepcopy(made[-1]))
+            made.append(copied(made[-1]))
         made[step] = filled(made[step], inner, rest)
         return made
     inner = schema["properties"][step]
@@ -161,7 +167,7 @@ def put(params: Json, path: Path, change: Callable[[Any], Any]) -> Json:
     if not path:
         changed: Json = change(params)
         return changed
-    made = copy.deepcopy(params)
+    made: Json = copied(params)
     holder: Any = made
     for step in path[:-1]:
         holder = holder[step]
@@ -182,7 +188,7 @@ def combined(levels: Sequence[tuple[str, Sequence[Any]]]) -> Iterator[Json]:
     """Every combination of parameters at their levels; ABSENT leaves one out."""
     for chosen in product(*(values for _, values in levels)):
         pairs = zip((name for name, _ in levels), chosen, strict=True)
-        yield {name: copy.deepcopy(value) for name, value in pairs if value is not ABSENT}
+        yield {name: copied(value) for name, value in pairs if value is not ABSENT}
 
 
 ABSENT: Any = object()

@@ -23,8 +23,8 @@ from urllib.parse import quote, urlsplit
 from mock_server.contract.endpoint import Endpoint
 from mock_server.contract.judge import documented_body, wrapped_body
 from mock_server.verify.server.calling import BALANCE, Calling, Dropped, Here, Unreachable
-from mock_server.verify.server.exchange import Exchange, read_json
-from mock_server.verify.server.limits import Limits
+from mock_server.verify.server.exchange import Exchange, read_json, written
+from mock_server.verify.server.limits import Limits, retry_after
 from mock_server.verify.server.receiver import Answers, Listener, Receiver
 from mock_server.verify.server.transport import Answer, Broken, Connection, Transport
 from mock_server.verify.server.waiting import MOST_STEPS, STEP, BudgetSpent, NotExercised, Overdue
@@ -39,6 +39,8 @@ Json = dict[str, Any]
 KEPT = 50
 
 
+#: So often a URL is fetched where fetching is limited.
+FETCHES = 3
 #: What steering a task, a balance or a fault needs, in a word.
 CONTROL = "control"
 _LETTERS = string.ascii_letters + string.digits
@@ -179,7 +181,7 @@ class Target(Calling):
         """
         (host, path), sent = self._parts(path), dict(headers or {})
         if content is None and body is not None:
-            content = json.dumps(body).encode()
+            content = written(body)
         if content is not None and content_type is not None:
             sent.setdefault("Content-Type", content_type)
         secret = {} if key is None else {"Authorization": f"{scheme} {key or self.key}"}
@@ -212,11 +214,16 @@ class Target(Calling):
 
     def fetched(self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer | None:
         """The answer at the URL of a video, asked for without the key, redirects followed; None where there is none."""
-        self.count()
-        try:
-            return self._transport.send(method, url, headers or {}, follow=True)
-        except Broken:
-            return None
+        for _ in range(FETCHES):
+            self.count()
+            try:
+                answer = self._transport.send(method, url, headers or {}, follow=True)
+            except Broken:
+                return None
+            if answer.status != 429 or self.controlled:
+                break
+            self.pause(retry_after(Exchange(method, url, b"", 429, answer.headers, None, b"")))
+        return answer
 
     def announce(self, path: str, length: int) -> Exchange:
         """A POST that announces a body of ``length`` bytes and sends none of it. Raises NotExercised when that is not

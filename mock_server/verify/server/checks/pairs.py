@@ -4,7 +4,6 @@ what may not is refused.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -15,7 +14,7 @@ from mock_server.verify.server.case import Case
 from mock_server.verify.server.checks.bounds import SHAPES
 from mock_server.verify.server.checks.common import Asked, Json, Material, accepted, refused
 from mock_server.verify.server.levels import fitted, levels_of
-from mock_server.verify.server.samples import ABSENT
+from mock_server.verify.server.samples import ABSENT, copied
 
 ACCEPTS, REFUSES = "accepts any two values", "refuses two values that exclude each other"
 
@@ -83,7 +82,7 @@ class Pairs:
 
     def _params(self, row: dict[str, int]) -> Json:
         given = {name: self._levels[name][place] for name, place in row.items()}
-        return fitted(copy.deepcopy({name: value for name, value in given.items() if value is not ABSENT}))
+        return fitted(copied({name: value for name, value in given.items() if value is not ABSENT}))
 
     def _right(self, row: dict[str, int]) -> bool:
         return not self._bodies.broken(self._params(row))
