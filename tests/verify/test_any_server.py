@@ -117,6 +117,33 @@ def test_a_lawful_server_without_control_api_has_no_finding(cases, name):
         assert "INCOMPLETE" in _reports(cases, result)[-1].decode()
 
 
+@pytest.mark.parametrize("keys", [["sk-verify", "sk-other"], pytest.param(["sk-verify"], marks=pytest.mark.deep)])
+def test_half_of_what_looks_at_the_balance_is_tried_as_a_second_user(cases, keys):
+    with WrappedServer(as_it_is, speed=100, api_key=keys) as server:
+        judge, users = ContractJudge(ENDPOINTS), set()
+
+        def seen(exchange):
+            users.add(exchange.authorization)
+            judge(exchange)
+
+        with Target(server.url, "sk-verify", "sk-other", OWN_SECRET, None, seen) as target:
+            preflight(target)
+            result = run(target, Plan([case for case in cases if case.alone], []), judge, 0)
+    assert _told(result) == []
+    assert result.cases == 5
+    assert users == ({"Bearer $KEY", "Bearer $OTHER_KEY"} if len(keys) == 2 else {"Bearer $KEY"})
+
+
+BILLING = [mutant for mutant in MUTANTS if mutant.caught_by == "charges as shown" and mutant.model == T2V]
+
+
+@pytest.mark.parametrize("mutant", BILLING, ids=lambda mutant: mutant.name)
+def test_a_wrong_bill_is_found_by_either_of_two_users(cases, mutant):
+    with WrappedServer(as_it_is, mutant, speed=100, api_key=["sk-verify", "sk-other"]) as server:
+        result = _run(server.url, [case for case in cases if case.alone])
+    assert {finding.case.property for finding in result.findings} == {"charges as shown"}
+
+
 def _few(cases, count=40):
     """Some cases of every kind."""
     kinds = {}

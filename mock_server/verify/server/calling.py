@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from urllib.parse import quote
@@ -44,6 +44,8 @@ class Here(threading.local):
     case: str = ""
     case_id: str = ""
     names: int = 0
+    #: The key of its user, where that is not the first.
+    key: str = ""
     #: The case has steered the server, so what it answers is meant.
     steered: bool = False
     last: Exchange | None = None
@@ -54,6 +56,7 @@ class Calling(Waiting):
 
     base_url: str
     key: str
+    other_key: str
     judge: Callable[[Exchange], None]
     max_calls: int | None
     calls: int
@@ -67,6 +70,31 @@ class Calling(Waiting):
     _lock: threading.Lock
     _dropped_in_a_row: int
     _called_at: float
+
+    @property
+    def mine(self) -> str:
+        """The key of this thread's user."""
+        return self._here.key or self.key
+
+    @contextlib.contextmanager
+    def as_second_user(self) -> Iterator[None]:
+        """This thread calls with the second key meanwhile."""
+        self._here.key = self.other_key
+        try:
+            yield
+        finally:
+            self._here.key = ""
+
+    def second_user_has(self, cost: float) -> bool:
+        """Whether there is a second user with a balance of so many USD at least."""
+        if not self.other_key:
+            return False
+        bare = Exchange("GET", BALANCE, b"", 0, {}, None, b"")
+        try:
+            left = balance_of(self.made(bare, {"Authorization": f"Bearer {self.other_key}"}))
+        except Dropped:
+            return False
+        return left is not None and left >= Decimal(cost)
 
     def made(self, bare: Exchange, headers: Mapping[str, str]) -> Exchange:
         """The exchange of a call that is given without its answer. Raises as ``call``."""
@@ -88,7 +116,7 @@ class Calling(Waiting):
             if self.controlled:
                 self.advance(seconds)
             tries, made = tries + 1, self.made(bare, headers)
-        mine = headers.get("Authorization", "").endswith(f" {self.key}")
+        mine = headers.get("Authorization", "").endswith(f" {self.mine}")
         if made.status == 402 and kind == SUBMITS and mine and self._is_poor():
             raise NotExercised("the balance is used up: a submit is answered 402", "money")
         return made
@@ -96,7 +124,7 @@ class Calling(Waiting):
     def _is_poor(self) -> bool:
         """Whether a task of this case may well cost more than is left on the balance, or nothing is known of it."""
         self.tidy = True
-        answer = self.made(Exchange("GET", BALANCE, b"", 0, {}, None, b""), {"Authorization": f"Bearer {self.key}"})
+        answer = self.made(Exchange("GET", BALANCE, b"", 0, {}, None, b""), {"Authorization": f"Bearer {self.mine}"})
         left = balance_of(answer)
         return left is None or left < RICH
 
@@ -143,4 +171,4 @@ class Calling(Waiting):
         for model, task in made:
             path = f"/model/v1/queue/{model}/requests/{quote(task, safe='')}/cancel"
             with contextlib.suppress(Dropped):
-                self.made(Exchange("PUT", path, b"", 0, {}, None, b""), {"Authorization": f"Bearer {self.key}"})
+                self.made(Exchange("PUT", path, b"", 0, {}, None, b""), {"Authorization": f"Bearer {self.mine}"})

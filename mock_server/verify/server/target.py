@@ -184,7 +184,7 @@ class Target(Calling):
             content = written(body)
         if content is not None and content_type is not None:
             sent.setdefault("Content-Type", content_type)
-        secret = {} if key is None else {"Authorization": f"{scheme} {key or self.key}"}
+        secret = {} if key is None else {"Authorization": f"{scheme} {key or self.mine}"}
         shown = sent.get("Authorization") if key is None else f"{scheme} {self._shown(key)}"
         bare = Exchange(method, path, content or b"", 0, {}, None, b"", shown, sent, host)
         made = self.made(bare, {**secret, **sent})
@@ -193,8 +193,8 @@ class Target(Calling):
 
     def _shown(self, key: str) -> str:
         """How a key is shown: those that are secret by a name."""
-        names = {"": "$KEY", self.key: "$KEY", self.other_key: "$OTHER_KEY"}
-        return names.get(key, key)
+        key = key or self.mine
+        return {self.other_key: "$OTHER_KEY", self.key: "$KEY"}.get(key, key)
 
     def _parts(self, path: str) -> tuple[str, str]:
         """The other name of this server in a path that is a whole URL, and the path alone. Raises NotExercised for a
@@ -235,7 +235,7 @@ class Target(Calling):
         connection = connect(base.hostname or "", base.port, timeout=self.announce_for)
         headers = {"Content-Type": "application/json", "Content-Length": str(length)}
         try:
-            connection.request("POST", base.path + path, headers={"Authorization": f"Bearer {self.key}", **headers})
+            connection.request("POST", base.path + path, headers={"Authorization": f"Bearer {self.mine}", **headers})
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:

@@ -42,23 +42,37 @@ class Trying:
         rest = [case for case in cases if case not in apart]
         with ThreadPoolExecutor(max_workers=BESIDE) as pool:
             try:
+                if not self._target.controlled:
+                    self._alone([case for case in rest if case.alone], pool)
                 for case in apart:
                     pool.submit(self._one, case)
                 if self._target.controlled:
                     self._each(rest)
                 else:
-                    self._beside(rest, pool)
+                    self._beside([case for case in rest if not case.alone], pool)
             except BaseException:
                 self._target.stopping.set()
                 raise
 
+    def _alone(self, cases: Sequence[Case], pool: ThreadPoolExecutor) -> None:
+        """Try those that look at the balance one after another; half of them as a second user, who has another one."""
+        mine, theirs = halves(cases)
+        if not theirs or not self._target.second_user_has(sum(case.cost for case in theirs)):
+            self._each(cases)
+            return
+        others = pool.submit(self._as_second_user, theirs)
+        self._each(mine)
+        others.result()
+
+    def _as_second_user(self, cases: Sequence[Case]) -> None:
+        with self._target.as_second_user():
+            self._each(cases)
+
     def _beside(self, cases: Sequence[Case], pool: ThreadPoolExecutor) -> None:
-        self._each([case for case in cases if case.alone])
         for case in cases:
-            if case.follows and not case.alone:
+            if case.follows:
                 pool.submit(self._one, case)
-        rest = [case for case in cases if not case.follows and not case.alone]
-        self._each(sorted(rest, key=lambda case: case.after))
+        self._each(sorted((case for case in cases if not case.follows), key=lambda case: case.after))
 
     def _each(self, cases: Sequence[Case]) -> None:
         for place, case in enumerate(cases):
@@ -134,6 +148,20 @@ class Trying:
     def _kept(self, problem: Problem) -> Problem:
         shown = problem.shown_by
         return problem if shown is None else replace(problem, shown_by=self._keeper.kept(shown))
+
+
+def halves(cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
+    """Two parts that take about as long, each in the order of the cases."""
+    parts: tuple[list[Case], list[Case]] = [], []
+    calls = [0, 0]
+    for case in sorted(cases, key=lambda case: -case.calls):
+        lesser = calls.index(min(calls))
+        parts[lesser].append(case)
+        calls[lesser] += case.calls
+    places = {case.id: place for place, case in enumerate(cases)}
+    for part in parts:
+        part.sort(key=lambda case: places[case.id])
+    return parts
 
 
 def _stumbled(error: Exception) -> str:
