@@ -10,6 +10,11 @@ from typing import Any
 
 import orjson
 
+from mock_server.conformance.callback_checks import (
+    good_callbacks,
+    repeated_callbacks,
+    unbelievable_callbacks,
+)
 from mock_server.conformance.grouping import Ids, by_task, repeats_of, tries_of
 from mock_server.conformance.properties import Thresholds, Verdict
 from mock_server.conformance.traffic import BROKEN_OFF, QUESTIONS, Seen, Traffic, task_id_of
@@ -18,6 +23,8 @@ from mock_server.core.errors import TaskRejected
 
 #: What may be sent again though it was a 4xx: time, order or other tasks may have been the reason.
 PASSING = frozenset({402, 408, 409, 425, 429})
+#: So many calls in a row may be denied.
+MOST_DENIALS = 4
 #: How a key may be sent, in lower case.
 SCHEMES = frozenset({"bearer", "key"})
 
@@ -238,54 +245,26 @@ class Observer:
     def endurance(self, traffic: Traffic, verdict: Verdict) -> None:
         """W13."""
         run: dict[Any, int] = defaultdict(int)
+        denied: dict[Any, int] = defaultdict(int)
         for call in traffic.calls:
             if not call.known:
                 continue
             what = (call.kind, call.task, call.intent if call.kind == "submit" else None)
-            if not call.retriable and not (call.kind in QUESTIONS and (call.status or 0) >= 400):
-                run[what] = 0
+            refused = _is_denied(call)
+            if not (call.retriable or refused or (call.kind in QUESTIONS and (call.status or 0) >= 400)):
+                run[what] = denied[what] = 0
                 continue
             run[what] += 1
+            denied[what] = denied[what] + 1 if refused else 0
             if run[what] == 2:
                 verdict.saw("W13")
-            if run[what] == self._limits.most_failures + 1:
+            if denied[what] == MOST_DENIALS + 1:
+                said = f"{_named(call)} is denied with {call.status} {denied[what]} times in a row and is still tried; "
+                verdict.blame("W13", f"{said}{MOST_DENIALS} are the most", call.at, call.number)
+            elif run[what] == self._limits.most_failures + 1 and denied[what] <= MOST_DENIALS:
                 said = f"{_named(call)} has failed {run[what]} times in a row and is still tried; "
                 said += f"{self._limits.most_failures} are the most"
                 verdict.blame("W13", said, call.at, call.number)
-
-    def bad_news(self, traffic: Traffic, verdict: Verdict) -> None:
-        """W15, W16 and W18: callbacks that a receiver should not believe."""
-        for told in traffic.callbacks:
-            for fault, rule, said in _BAD_NEWS:
-                if fault not in told.faults or told.status is None or (rule == "W18" and not told.signed):
-                    continue
-                verdict.saw(rule)
-                if told.good:
-                    verdict.blame(rule, f"{said} is acknowledged with {told.status}", told.at)
-
-    def event_again(self, traffic: Traffic, verdict: Verdict) -> None:
-        """W17."""
-        bad = {fault for fault, _, _ in _BAD_NEWS}
-        taken: set[str] = set()
-        for told in traffic.callbacks:
-            if told.status is None or bad & set(told.faults):
-                continue
-            if told.delivery in taken:
-                verdict.saw("W17")
-                if not told.good:
-                    verdict.blame("W17", f"a callback that came before is answered with {told.status}", told.at)
-            elif told.good:
-                taken.add(told.delivery)
-
-    def good_news(self, traffic: Traffic, verdict: Verdict) -> None:
-        """W21."""
-        for told in traffic.callbacks:
-            if told.status is None or told.faults:
-                continue
-            verdict.saw("W21")
-            if not told.good:
-                said = f"a callback that is all right is answered with {told.status}"
-                verdict.blame("W21", said, told.at)
 
     def downloads(self, traffic: Traffic, verdict: Verdict) -> None:
         """W19 and W20."""
@@ -304,12 +283,10 @@ class Observer:
                     verdict.blame("W20", said, broken[-1].at, broken[-1].number)
 
 
-_BAD_NEWS = (
-    ("garbage", "W15", "a callback that is no JSON"),
-    ("foreign_id", "W16", "a callback about a task that was never submitted"),
-    ("bad_signature", "W18", "a callback with a wrong signature"),
-    ("stale_signature", "W18", "a callback with a signature of long ago"),
-)
+def _is_denied(call: Seen) -> bool:
+    """Whether it is for the user to do something: pay, or, of a poll, use another key."""
+    return call.status == 402 or (call.kind in QUESTIONS and call.status in {401, 403})
+
 
 _RULES: tuple[Callable[[Observer, Traffic, Verdict], None], ...] = (
     Observer.key,
@@ -324,9 +301,9 @@ _RULES: tuple[Callable[[Observer, Traffic, Verdict], None], ...] = (
     Observer.ids,
     Observer.hosts,
     Observer.endurance,
-    Observer.bad_news,
-    Observer.event_again,
-    Observer.good_news,
+    lambda _, traffic, verdict: unbelievable_callbacks(traffic, verdict),
+    lambda _, traffic, verdict: repeated_callbacks(traffic, verdict),
+    lambda _, traffic, verdict: good_callbacks(traffic, verdict),
     Observer.downloads,
 )
 

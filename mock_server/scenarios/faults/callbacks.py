@@ -134,6 +134,8 @@ class ForeignId(CallbackFault):
         """See CallbackFault."""
         task = orjson.loads(body)
         task.pop("external_task_id", None)
+        own = task.get("metadata") or {}
+        task["metadata"] = {name: own[name] for name in ("in_queue_at", "completed_at") if name in own}
         foreign = hashlib.blake2b(f"foreign/{task['id']}".encode(), digest_size=16).hexdigest()
         return orjson.dumps(task).replace(str(task["id"]).encode(), foreign.encode())
 

@@ -205,7 +205,7 @@ class _Identity:
         codes = {code for call in refused for code in call.codes}
         if outcome is not None and outcome.said == "rejected" and codes:
             told = f"a submit rejected with {', '.join(sorted(codes))} is reported with {outcome.code!r}"
-            self.check("A05", outcome.code in codes, told)
+            self.check("A05", str(outcome.code) in codes, told)
         return True
 
 
