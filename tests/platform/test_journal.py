@@ -173,7 +173,7 @@ def test_a_download_is_kept_by_its_beginning_too(server, http, journal):
     assert len(json.dumps(download)) < 10_000
 
 
-def test_a_long_body_is_kept_by_its_beginning():
+def test_a_long_body_is_kept_with_digests_of_its_long_values():
     async def work():
         async with drive() as one:
             await one.call("POST", SUBMIT, json={"model": "kirin_v1_t2v", "prompt": "a" * 100_000})
@@ -182,7 +182,8 @@ def test_a_long_body_is_kept_by_its_beginning():
     (call,) = asyncio.run(work())
     assert call["size"] > 100_000
     assert len(json.dumps(call)) < 10_000
-    assert call["body"].startswith('{"model":"kirin_v1_t2v"')
+    assert call["body"]["model"] == "kirin_v1_t2v"
+    assert len(call["body"]["prompt"]) < 600
 
 
 def test_what_is_masked_can_still_be_told_apart():

@@ -17,6 +17,8 @@ CALLS_A_SECOND = 1.2
 MOST_LATE = 40
 MOST_PAUSES = 20_000
 MOST_PAUSES_LATE = 2_000
+#: A client may sleep in small slices until its deadline.
+PAUSES_A_SECOND = 20
 
 
 class Counted:
@@ -35,7 +37,7 @@ class Counted:
         """One intent begins, and is to end in so many seconds."""
         self._ends_by = self._platform.now() + deadline
         more = int(CALLS_A_SECOND * max(deadline - USUAL_DEADLINE, 0))
-        self._left = {"calls": MOST_CALLS + more, "pauses": MOST_PAUSES}
+        self._left = {"calls": MOST_CALLS + more, "pauses": MOST_PAUSES + int(PAUSES_A_SECOND * deadline)}
         self._most = dict(self._left)
         self._left_then = {"calls": MOST_LATE, "pauses": MOST_PAUSES_LATE}
 

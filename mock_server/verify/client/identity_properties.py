@@ -11,7 +11,7 @@ IDENTITY: dict[str, Property] = {
             "I01",
             "returns-own-result",
             "The client returns the result of the task that it made for the intent, never that of another task.",
-            "wire#1: a second task with the same external_task_id is refused with 409; it is not made",
+            "wire#1: a second task with the same external_task_id is rejected with 409 and not created",
             "must",
             "if status == 409: return poll(external_id)  # whoever made it",
             "if status == 409 and not lost_before: raise Rejected(answer)",

@@ -142,8 +142,6 @@ TELLING = {
     "raises with its headers": ("A21", {"rejected": _raises_with_headers}),
     "tells how to repeat it": ("A21", {"rejected": _curl}),
     "the key in the query": ("A21", {"poll": _in_the_query}),
-}
-TELLING_ESCAPED = {
     "unquotes the URLs": ("A08", told(urls=lambda urls: [unquote(url) for url in urls])),
     "the first video of each output": (
         "A08",
@@ -151,7 +149,7 @@ TELLING_ESCAPED = {
             lambda right, task: Outcome(
                 "completed",
                 task["id"],
-                [output["content"][0]["url"] for output in task["output"]],
+                [output["content"][0]["url"] for output in task.get("output", ())],
                 cost=right.cost,
             )
         ),
