@@ -57,7 +57,16 @@ def not_exercised(report, *, queue):
     return set(ALL) - (set() if queue else QUEUE_ONLY) - set(report.exercised)
 
 
-@pytest.mark.parametrize("client", ["light:Light", "asynchronous:Asynchronous", "queued:Queued", "light:LightQueued"])
+@pytest.mark.parametrize(
+    "client",
+    [
+        "light:Light",
+        *(
+            pytest.param(one, marks=pytest.mark.deep)
+            for one in ("asynchronous:Asynchronous", "queued:Queued", "light:LightQueued")
+        ),
+    ],
+)
 def test_a_python_adapter_is_clean_as_a_program_as_well(client):
     report = verified([*STDIO, f"mock_server.verify.client.{client}"], 200)
     assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
@@ -89,6 +98,15 @@ def test_where_time_is_real_the_platform_runs_faster():
     assert report.runs == 12
 
 
+@pytest.mark.parametrize("command", [CURL, CURL_ON_QUEUE])
+def test_a_command_line_is_played_case_by_case(command):
+    report = verified(command, 3, shrink=False)
+    assert report.runs == 3
+    assert report.stopped is None
+    assert report.exercised["W01"] > report.violated["W01"] == 0
+
+
+@pytest.mark.deep
 def test_a_command_line_is_a_client_too():
     report = verified(CURL, 30, shrink=False)
     assert report.runs == 30
@@ -97,6 +115,7 @@ def test_a_command_line_is_a_client_too():
     assert report.exercised["A08"] > report.violated["A08"] == 0
 
 
+@pytest.mark.deep
 def test_a_command_line_is_a_client_of_the_queue_too():
     report = verified(CURL_ON_QUEUE, 30, shrink=False)
     assert report.runs == 30
