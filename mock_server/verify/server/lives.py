@@ -10,6 +10,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from mock_server.verify.server.checks.common import QUEUE, WRAPPED, Json, body_o
 from mock_server.verify.server.queue_forms import FORMS, ORDER, OVER, Form, form_of
 from mock_server.verify.server.receiver import Listener, Message, Receiver
 from mock_server.verify.server.target import Dropped, Exchange, NotExercised, Overdue, Target
+from mock_server.verify.server.transport import Answer
 
 FINAL = ("completed", "failed")
 #: The ids of a task: the one that its submit gave, that of the other protocol, and the client's own.
@@ -35,6 +37,8 @@ EVERY = ((POLL, GIVEN), (STATUS, GIVEN), *IN_TURN)
 AGAIN = 8
 #: Virtual seconds after the end after which it is read once more.
 LATER = 3600.0
+#: So many videos are fetched beside each other.
+FETCHED_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,8 @@ class Life:
     turn: int = 0
     url_owners: dict[str, str] = field(default_factory=dict)
     prices: dict[str, str] = field(default_factory=dict)
+    #: Videos that are fetched meanwhile, by their URLs; None where they are not.
+    videos: dict[str, Future[Answer | None]] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -158,6 +164,7 @@ class Cohort:
         self._lock = threading.Lock()
         self._target: Target | None = None
         self._lives: dict[str, Life | str] = {}
+        self._fetching: ThreadPoolExecutor | None = None
 
     def life(self, target: Target, plan: LifePlan) -> Life:
         """The life of one task. Raises NotExercised where it did not begin, or did not end in time."""
@@ -166,11 +173,35 @@ class Cohort:
                 self._target, self._lives = target, {}
             if plan.id not in self._lives:
                 wanted = [one for one in self.plans if one is plan or _is_wanted(target, one)]
-                self._lives |= _lived(target, [one for one in wanted if one.id not in self._lives])
+                lived = _lived(target, [one for one in wanted if one.id not in self._lives])
+                self._lives |= lived
+                self._fetch(target, [one for one in lived.values() if isinstance(one, Life) and one.plan.filmed])
             found = self._lives[plan.id]
         if isinstance(found, str):
             raise NotExercised(found)
         return found
+
+    def _fetch(self, target: Target, lives: Sequence[Life]) -> None:
+        """Fetch the videos of some lives beside what else is tried, in the order in which they are looked at, where a
+        server draws them only now. Elsewhere they are fetched one after another when they are looked at.
+        """
+        if not target.is_local:
+            return
+        self._fetching = self._fetching or ThreadPoolExecutor(max_workers=FETCHED_AT_ONCE)
+        first: Future[Answer | None] | None = None
+        for life in sorted(lives, key=lambda life: life.plan.cost):
+            planned = target.planned is None or f"{life.plan.id}/video" in target.planned
+            for url in urls_of(body_of(life.end.exchange)) if life.end is not None and planned else ():
+                if first is None:
+                    first = life.videos[url] = self._fetching.submit(target.fetched, url)
+                else:
+                    life.videos[url] = self._fetching.submit(_fetched_early, target, first, url)
+
+
+def _fetched_early(target: Target, first: Future[Answer | None], url: str) -> Answer | None:
+    """What is at a URL, where the first answer says that videos are drawn; None elsewhere."""
+    known = first.result()
+    return target.fetched(url) if known is not None and known.headers.get("x-mock-media") == "full" else None
 
 
 def _is_wanted(target: Target, plan: LifePlan) -> bool:

@@ -47,7 +47,7 @@ class Trying:
                 for case in apart:
                     pool.submit(self._one, case)
                 if self._target.controlled:
-                    self._each(rest)
+                    self._each(rest if self._target.max_calls is not None else _long_first(rest))
                 else:
                     self._beside([case for case in rest if not case.alone], pool)
             except BaseException:
@@ -148,6 +148,17 @@ class Trying:
     def _kept(self, problem: Problem) -> Problem:
         shown = problem.shown_by
         return problem if shown is None else replace(problem, shown_by=self._keeper.kept(shown))
+
+
+def _long_first(cases: Sequence[Case]) -> list[Case]:
+    """The same with the case first after which videos are drawn beside all others, and last those that look at them."""
+
+    def place(case: Case) -> int:
+        if case.follows and case.of:
+            return 0
+        return 2 if case.of and case.id.endswith("/video") else 1
+
+    return sorted(cases, key=place)
 
 
 def halves(cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:

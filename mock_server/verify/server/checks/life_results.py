@@ -105,7 +105,8 @@ def _url_problems(target: Target, url: str, poll: Exchange) -> Iterator[Problem]
 
 def _file_problems(target: Target, life: Life, url: str, poll: Exchange) -> Iterator[Problem]:
     """What is wrong with the file at a URL."""
-    answer = target.fetched(url)
+    fetching = life.videos.pop(url, None)
+    answer = (fetching.result() if fetching is not None else None) or target.fetched(url)
     if answer is None or answer.status != 200:
         status = "nobody answers" if answer is None else f"the answer is {answer.status}"
         yield Problem(f"there is no video at {url}: {status}", poll)

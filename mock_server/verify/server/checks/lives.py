@@ -26,6 +26,8 @@ ASKED = ("mode", "duration", "aspect_ratio", "sound")
 TEXT = "Ein Schiff - 漁火 🎬 é 'x' \"y\" <b>&amp; \\n %41\nend"
 EXTERNAL = "{} scène/漁火?a=b&c#d%2F+é"
 DRAWN = 3
+#: A video of more seconds is long.
+LONG = 5
 
 
 def cases(material: Material) -> Iterator[Case]:
@@ -111,7 +113,7 @@ def _plans_of(material: Material, endpoint: Endpoint) -> Iterator[LifePlan]:
     for count, (name, params) in enumerate(_different(material, bodies)):
         # Drawing a video takes a server of ours a while: of the long ones it draws no more than it must.
         kinds = _kinds(endpoint, params) - seen
-        filmed = material.depth > 1 or any(one != "duration" or "mode" not in endpoint.by_name for one, _ in kinds)
+        filmed = material.depth > 1 or any(_shows(endpoint, one, params) for one, _ in kinds)
         seen |= kinds if filmed else set()
         how = (DOCUMENTED, QUEUE, WRAPPED)[count % 3]
         metadata = {"order": f"life-{count}", "nested": {"ünï": [count, None]}} if how == WRAPPED else {}
@@ -119,6 +121,16 @@ def _plans_of(material: Material, endpoint: Endpoint) -> Iterator[LifePlan]:
         yield LifePlan(
             name, endpoint, params, how, bodies.cost(params), False, external, count % 2 == 0, metadata, filmed
         )  # fmt: skip
+
+
+def _shows(endpoint: Endpoint, name: str, params: Json) -> bool:
+    """Whether a video shows the value of a parameter, and is worth to be drawn for that: a long one only where there is
+    no other. A mode shows where its resolution is promised.
+    """
+    if "mode" not in endpoint.by_name:
+        return True
+    is_long = int(params.get("duration", "5")) > LONG
+    return not is_long and name != "duration" and (name != "mode" or "sound" in endpoint.by_name)
 
 
 def _kinds(endpoint: Endpoint, params: Json) -> set[tuple[str, Any]]:
