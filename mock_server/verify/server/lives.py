@@ -10,7 +10,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -37,8 +37,6 @@ EVERY = ((POLL, GIVEN), (STATUS, GIVEN), *IN_TURN)
 AGAIN = 8
 #: Virtual seconds after the end after which it is read once more.
 LATER = 3600.0
-#: So many videos are fetched beside each other.
-FETCHED_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +162,6 @@ class Cohort:
         self._lock = threading.Lock()
         self._target: Target | None = None
         self._lives: dict[str, Life | str] = {}
-        self._fetching: ThreadPoolExecutor | None = None
 
     def life(self, target: Target, plan: LifePlan) -> Life:
         """The life of one task. Raises NotExercised where it did not begin, or did not end in time."""
@@ -187,15 +184,14 @@ class Cohort:
         """
         if not target.is_local:
             return
-        self._fetching = self._fetching or ThreadPoolExecutor(max_workers=FETCHED_AT_ONCE)
         first: Future[Answer | None] | None = None
         for life in sorted(lives, key=lambda life: life.plan.cost):
             planned = target.planned is None or f"{life.plan.id}/video" in target.planned
             for url in urls_of(body_of(life.end.exchange)) if life.end is not None and planned else ():
                 if first is None:
-                    first = life.videos[url] = self._fetching.submit(target.fetched, url)
+                    first = life.videos[url] = target.background.submit(target.fetched, url)
                 else:
-                    life.videos[url] = self._fetching.submit(_fetched_early, target, first, url)
+                    life.videos[url] = target.background.submit(_fetched_early, target, first, url)
 
 
 def _fetched_early(target: Target, first: Future[Answer | None], url: str) -> Answer | None:

@@ -76,12 +76,13 @@ class PlainHttp:
         given = {name.lower() for name in headers}
         self._headers = {name: value for name, value in usual.items() if name.lower() not in given} | dict(headers)
         self._lock = threading.Lock()
+        self._closed = False
         self._idle: dict[tuple[str, int], list[tuple[float, socket.socket]]] = {}
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         with self._lock:
-            idle, self._idle = self._idle, {}
+            self._closed, idle, self._idle = True, self._idle, {}
         for _, one in (pair for pairs in idle.values() for pair in pairs):
             one.close()
 
@@ -103,10 +104,11 @@ class PlainHttp:
         except BaseException:
             connection.close()
             raise
-        if stays and not reader.rest:
-            with self._lock:
+        with self._lock:
+            kept = stays and not reader.rest and not self._closed
+            if kept:
                 self._idle.setdefault(where, []).append((stopwatch(), connection))
-        else:
+        if not kept:
             connection.close()
         return answer
 

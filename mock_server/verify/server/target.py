@@ -14,6 +14,7 @@ import string
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import ip_address
@@ -128,9 +129,16 @@ class Target(Calling):
 
     def __exit__(self, *_: object) -> None:
         """Leave it as it was found."""
+        if "background" in self.__dict__:
+            self.background.shutdown(cancel_futures=True)
         if self.controlled:
             self.control("POST", "reset")
         self._transport.close()
+
+    @cached_property
+    def background(self) -> ThreadPoolExecutor:
+        """For calls that are made beside the cases."""
+        return ThreadPoolExecutor(max_workers=2)
 
     def begin(self, case: str, attempt: int = 0) -> None:
         """This thread tries a case from now on; another attempt uses other names."""
