@@ -53,7 +53,7 @@ def _reports(cases, result):
     ]
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.deep), pytest.param(2, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)])
 def test_no_answer_ends_a_run(cases, seed, tmp_path, monkeypatch):
     """Two thousand random answers: JSON of any shape, no JSON, any status, any header."""
     monkeypatch.chdir(tmp_path)
@@ -69,7 +69,7 @@ def test_no_answer_ends_a_run(cases, seed, tmp_path, monkeypatch):
         assert all(_reports(cases, result))
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.deep), pytest.param(2, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)])
 def test_answers_with_one_odd_thing_are_findings_and_checks_hardly_stumble(cases, seed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw = random.Random(seed)  # noqa: S311 - to repeat

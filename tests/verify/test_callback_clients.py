@@ -25,7 +25,7 @@ from tests.support.client_mutants.receiving import RECEIVING
 FIRST = {RECEIVING[bug][0]: bug for bug in reversed(RECEIVING)}.values()
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.deep), pytest.param(2, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)])
 @pytest.mark.parametrize(
     "bug", [pytest.param(bug, marks=() if bug in FIRST else pytest.mark.deep) for bug in RECEIVING]
 )
@@ -66,7 +66,7 @@ class RefusesAfterthoughts(Light):
         return status
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.deep), pytest.param(2, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("client", [HintOnly, HintWhereUnsigned, NoReceiver, RefusesAfterthoughts])
 def test_a_careful_client_has_no_finding(client, seed):
     report = Harness(InProcess(client), Thresholds(), seed).verify(300, shrink=False)

@@ -33,7 +33,7 @@ def test_three_of_each_class_are_caught(bug):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2))])
 @pytest.mark.parametrize("bug", VALUES)
 def test_each_is_caught_and_one_cause_gives_one_finding(bug, seed):
     property_id, _ = VALUES[bug]

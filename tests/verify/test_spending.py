@@ -14,7 +14,7 @@ from mock_server.verify.client.inprocess import InProcess
 from mock_server.verify.client.reference_clients.light import Light, LightQueued
 from mock_server.verify.client.run import Harness
 
-SEEDS = [0, pytest.param(1, marks=pytest.mark.deep), pytest.param(2, marks=pytest.mark.deep)]
+SEEDS = [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)]
 CASES = 120
 
 

@@ -54,7 +54,7 @@ def violated(session, seed=0):
     return found
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.deep) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2))])
 @pytest.mark.parametrize("bug", [pytest.param(bug, marks=() if bug in FIRST else pytest.mark.deep) for bug in BUGS])
 def test_a_client_that_mistakes_a_task_or_its_end_is_caught_for_that_and_nothing_else(bug, seed):
     found = violated(InProcess(client_of(bug)), seed)
@@ -156,7 +156,7 @@ def test_no_right_way_to_end_is_held_against_a_client(way, base):
     assert violated(InProcess(client)) == {}
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.deep) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2))])
 @pytest.mark.parametrize("client", [Light, Reference, Asynchronous, Queued, LightQueued])
 def test_a_good_client_keeps_its_tasks_apart(client, seed):
     assert violated(InProcess(client), seed) == {}

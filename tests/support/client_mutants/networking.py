@@ -162,5 +162,5 @@ NETWORKING = {
     ),
     "a redirect is a failure": ("A12", {"denied": _failed_if_moved, "is_the_answer": _moved_is_an_answer}),
     "a redirect has JSON in it": ("A04", {"is_the_answer": _moved_is_an_answer}),
-    "reads the charset that is said": ("A23", {"is_the_answer": _in_the_charset_that_is_said}),
+    "reads the charset that is said": ("A06", {"is_the_answer": _in_the_charset_that_is_said}),
 }

@@ -198,7 +198,7 @@ SURVIVING = {
     ),
     "raises at a poll that fails": ("A04", {"base": Reference, "tried": _raises_for_status}),
     "reads Retry-After as a number": ("A04", {"wait_after": _int_of_retry_after}),
-    "any status but running is the end": ("A04", {"is_final": lambda self, task: task["status"] != "in_progress"}),
+    "any status but running is the end": ("A11", {"is_final": lambda self, task: task["status"] != "in_progress"}),
     "an enum of statuses": ("A04", {"is_final": _known_statuses}),
     "no fields but those it knows": ("A04", {"is_final": _known_fields}),
     "divides by the progress": ("A04", {"is_final": _time_left}),
