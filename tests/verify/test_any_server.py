@@ -104,7 +104,7 @@ LAWFUL = {
 
 
 @pytest.mark.parametrize(
-    "name", [name if name == "instant" else pytest.param(name, marks=pytest.mark.deep) for name in LAWFUL]
+    "name", [name if name == "instant" else pytest.param(name, marks=pytest.mark.soak) for name in LAWFUL]
 )
 def test_a_lawful_server_without_control_api_has_no_finding(cases, name):
     settings = {"speed": 4, "api_key": ["sk-verify", "sk-other"], **LAWFUL[name]}
@@ -117,7 +117,7 @@ def test_a_lawful_server_without_control_api_has_no_finding(cases, name):
         assert "INCOMPLETE" in _reports(cases, result)[-1].decode()
 
 
-@pytest.mark.parametrize("keys", [["sk-verify", "sk-other"], pytest.param(["sk-verify"], marks=pytest.mark.deep)])
+@pytest.mark.parametrize("keys", [["sk-verify", "sk-other"], pytest.param(["sk-verify"], marks=pytest.mark.soak)])
 def test_half_of_what_looks_at_the_balance_is_tried_as_a_second_user(cases, keys):
     with WrappedServer(as_it_is, speed=100, api_key=keys) as server:
         judge, users = ContractJudge(ENDPOINTS), set()
@@ -153,7 +153,7 @@ def _few(cases, count=40):
 
 
 @pytest.mark.parametrize(
-    "form", ["gateway", *(pytest.param(f, marks=pytest.mark.deep) for f in ("queue", "date", "bare"))]
+    "form", ["gateway", *(pytest.param(f, marks=pytest.mark.soak) for f in ("queue", "date", "bare"))]
 )
 def test_a_limit_is_waited_for_however_it_is_told(cases, form):
     with WrappedServer(lambda app: Every(app, 40, limited(form)), speed=20) as server:
@@ -184,7 +184,7 @@ def test_a_server_that_keeps_its_tasks_is_verified_again_and_again(cases):
     assert len(kept) > 5
 
 
-@pytest.mark.parametrize("do", [drop, *(pytest.param(do, marks=pytest.mark.deep) for do in (hang, garble))])
+@pytest.mark.parametrize("do", [drop, *(pytest.param(do, marks=pytest.mark.soak) for do in (hang, garble))])
 def test_a_call_in_two_hundred_without_an_answer_is_a_finding_and_the_run_goes_on(cases, do):
     with WrappedServer(lambda app: Every(app, 200, do), control=True) as server:
         result = _run(server.url, cases, connection=Connection(timeout=1.0))
@@ -213,7 +213,7 @@ OVER_TIME = [one for one in MUTANTS if one.model == T2V and one.caught_by in {
 }]  # fmt: skip
 
 
-@pytest.mark.parametrize("mutant", [pytest.param(one, id=one.name, marks=pytest.mark.deep) for one in OVER_TIME])
+@pytest.mark.parametrize("mutant", [pytest.param(one, id=one.name, marks=pytest.mark.soak) for one in OVER_TIME])
 def test_a_server_that_is_broken_over_time_is_caught_without_control_api(cases, mutant):
     kept = plan(cases, only=mutant.caught_by).cases
     with WrappedServer(as_it_is, mutant, speed=4) as server:
@@ -221,7 +221,7 @@ def test_a_server_that_is_broken_over_time_is_caught_without_control_api(cases, 
     assert mutant.caught_by in {finding.case.property for finding in result.findings}
 
 
-@pytest.mark.deep
+@pytest.mark.soak
 def test_a_server_with_many_bugs_and_without_control_api_is_not_clean(cases):
     def edit(method, path, status, value):
         for one in OVER_TIME:

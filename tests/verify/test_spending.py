@@ -84,7 +84,7 @@ def _report(client, seed, max_spend=0.0):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("client", [Light, pytest.param(LightQueued, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("client", [Light, pytest.param(LightQueued, marks=pytest.mark.soak)])
 def test_a_right_client_spends_nothing_more_and_its_books_agree(client, seed):
     report = _report(client, seed)
     assert {name: shown.fault.says for name, shown in report.shown.items()} == {}

@@ -92,7 +92,7 @@ def test_the_same_seed_makes_the_same_cases(endpoints, seed, monkeypatch):
 
 #: The first of each property; the others are tried at greater depth.
 CHOSEN = {one.caught_by: one.name for one in MUTANTS[::-1]}.values()
-TRIED = [pytest.param(one, id=one.name, marks=() if one.name in CHOSEN else pytest.mark.deep) for one in MUTANTS]
+TRIED = [pytest.param(one, id=one.name, marks=() if one.name in CHOSEN else pytest.mark.soak) for one in MUTANTS]
 
 
 @pytest.mark.parametrize("mutant", TRIED)
@@ -210,7 +210,7 @@ def test_a_server_that_cannot_be_steered_is_looked_at_in_real_time(capsys):
     assert "no callback secret is known" in told
 
 
-@pytest.mark.deep
+@pytest.mark.soak
 def test_the_same_seed_makes_the_same_calls():
     """To the byte; callbacks apart, whose receivers have ports of their own."""
     seen = []
@@ -261,7 +261,7 @@ suite.discover = lambda: kept
 
 
 @pytest.mark.parametrize("plugin", [pytest.param(ONE_MODEL, id="one model"), pytest.param("", marks=pytest.mark.deep)])
-@pytest.mark.deep
+@pytest.mark.soak
 def test_the_checks_are_a_pytest_suite_too(tmp_path, plugin, monkeypatch):
     """Against a server that is broken and one that is not."""
     (tmp_path / "chosen_models.py").write_text(plugin)

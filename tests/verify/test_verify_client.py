@@ -202,7 +202,7 @@ RIGHT_WAYS_ON_THE_QUEUE = {
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("way", RIGHT_WAYS_ON_THE_QUEUE)
-@pytest.mark.deep
+@pytest.mark.soak
 def test_no_right_way_of_doing_it_on_the_queue_is_held_against_a_client(way, seed):
     client = type("Right", (LightQueued,), RIGHT_WAYS_ON_THE_QUEUE[way])
     report = Harness(InProcess(client), Thresholds(), seed).verify(300, shrink=False)

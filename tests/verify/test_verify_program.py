@@ -62,7 +62,7 @@ def not_exercised(report, *, queue):
     [
         "light:Light",
         *(
-            pytest.param(one, marks=pytest.mark.deep)
+            pytest.param(one, marks=pytest.mark.soak)
             for one in ("asynchronous:Asynchronous", "queued:Queued", "light:LightQueued")
         ),
     ],
@@ -77,7 +77,7 @@ def test_a_python_adapter_is_clean_as_a_program_as_well(client):
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="NOT RUN: no node in PATH, so no client in Node is tried")
 @pytest.mark.parametrize("protocol", ["generation", "queue"])
-@pytest.mark.deep
+@pytest.mark.soak
 def test_a_client_in_node_is_clean(protocol):
     report = verified(NODE if protocol == "generation" else [*NODE, "--queue"], 300)
     assert {name: shown.fault.says for name, shown in report.shown.items()} == {}
@@ -106,7 +106,7 @@ def test_a_command_line_is_played_case_by_case(command):
     assert report.exercised["W01"] > report.violated["W01"] == 0
 
 
-@pytest.mark.deep
+@pytest.mark.soak
 def test_a_command_line_is_a_client_too():
     report = verified(CURL, 30, shrink=False)
     assert report.runs == 30
@@ -115,7 +115,7 @@ def test_a_command_line_is_a_client_too():
     assert report.exercised["A08"] > report.violated["A08"] == 0
 
 
-@pytest.mark.deep
+@pytest.mark.soak
 def test_a_command_line_is_a_client_of_the_queue_too():
     report = verified(CURL_ON_QUEUE, 30, shrink=False)
     assert report.runs == 30
@@ -154,7 +154,7 @@ def program(way):
 FIRST_WAYS = {property_id: way for way, (property_id, _) in reversed(WAYS.items())}.values()
 FEW, MANY = 12, 40
 WAYS_TO_TRY = [pytest.param(way, FEW, id=way) for way in FIRST_WAYS]
-WAYS_TO_TRY += [pytest.param(way, MANY, id=f"{way} at depth", marks=pytest.mark.deep) for way in WAYS]
+WAYS_TO_TRY += [pytest.param(way, MANY, id=f"{way} at depth", marks=pytest.mark.soak) for way in WAYS]
 
 
 @pytest.mark.parametrize(("way", "cases"), WAYS_TO_TRY)
