@@ -35,13 +35,13 @@ class Crashes(Light):
 
 
 class Interrupts(Light):
-    """The user presses Ctrl-C in its twentieth case."""
+    """The user presses Ctrl-C in its hundredth case."""
 
     runs = 0
 
     def run(self, intent, deadline):
         Interrupts.runs += 1
-        if Interrupts.runs == 20:
+        if Interrupts.runs == 100:
             os.kill(os.getpid(), signal.SIGINT)
         found = super().run(intent, deadline)
         return type(found)(found.said, found.task_id, found.urls[:1], found.code, found.cost, found.message)
@@ -77,9 +77,9 @@ def test_an_interrupted_run_keeps_what_it_found_writes_its_reports_and_says_so(t
     assert main(["verify", "client", INTERRUPTS, "--json", "r.json", "--html", "r.html"]) == 130
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("violated: ")
-    assert any(line.startswith("incomplete: stopped by SIGINT, after 19 of 300 cases") for line in told)
+    assert any(line.startswith("incomplete: stopped by SIGINT, after 99 of 300 cases") for line in told)
     report = json.loads((tmp_path / "r.json").read_text())
-    assert (report["clean"], report["cases"], report["stopped"]) == (False, 19, "stopped by SIGINT")
+    assert (report["clean"], report["cases"], report["stopped"]) == (False, 99, "stopped by SIGINT")
     assert "A08" in (tmp_path / "r.html").read_text()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
