@@ -173,9 +173,10 @@ def test_every_case_of_a_report_is_found_again_by_its_id(cases):
     by_short = {endpoint.short: endpoint.model for endpoint in ENDPOINTS.values()}
     for short, model in by_short.items():
         alone = all_cases({model: ENDPOINTS[model]}, seed=0)
-        wanted = [(case.id, case.cost, case.calls) for case in cases if case.id.startswith(f"{short}/")]
+        wanted = {case.id: case.cost for case in cases if case.id.startswith(f"{short}/")}
         assert wanted
-        assert [(case.id, case.cost, case.calls) for case in alone if case.id.startswith(f"{short}/")] == wanted
+        # what is sent once for all models is sent for the one that is there
+        assert wanted.items() <= {case.id: case.cost for case in alone}.items()
 
 
 def test_a_finding_of_any_answer_is_replayed_by_the_case_that_made_it(capsys):
