@@ -25,16 +25,6 @@ from tests.core.test_packaging import ROOT
 PAGES = ROOT / "docs" / "properties"
 SCRIPTS, FEWER = 300, 210
 WIDTH = 128
-#: What the right clients of some pages still get wrong beside what their page is about: they are short, and leave out
-#: what other properties ask. A page that is completed leaves this table.
-LEFT_OUT = {
-    "A20": {"W14", "A20"},
-    "W06": {"A02", "I05"},
-    "W14": {"W13"},
-    **{page: {"W21"} for page in ("A01", "A02", "A03", "A19", "W03", "W04", "W05")},
-    **{page: {"A04"} for page in ("A07", "A08", "A09", "A10", "A11", "A12", "A13", "A23", "Q04")},
-    **{page: {"A16"} for page in ("A15", "W15", "W16", "W17")},
-}
 #: One process has all tests of a page: the script that shows the wrong client is looked for once.
 PAGES_TO_RUN = [pytest.param(property_id, marks=pytest.mark.xdist_group(f"page {property_id}")) for property_id in ALL]
 _PAGE = re.compile(
@@ -137,5 +127,5 @@ def test_the_right_client_of_a_page_does_well_where_the_wrong_one_was_caught(pro
 def test_nothing_is_held_against_the_right_client_of_a_page(property_id):
     with _harness(_client(property_id, "Right")) as harness:
         report = harness.verify(FEWER, shrink=False)
-    assert set(report.shown) == LEFT_OUT.get(property_id, set())
+    assert set(report.shown) == set()
     assert property_id in report.exercised

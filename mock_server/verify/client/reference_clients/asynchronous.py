@@ -53,6 +53,7 @@ class Asynchronous(Policy):
 
     async def sent(self, intent: Intent) -> httpx.Response:
         """Submit, and remember when nobody can say what came of it. Raises httpx.TransportError."""
+        self.orders.add(self.order)
         try:
             return self.learned(await self.http.post(SUBMIT, json=self.body(intent), headers=self.headers()))
         except httpx.TransportError:

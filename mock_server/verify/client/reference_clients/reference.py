@@ -78,7 +78,6 @@ class Policy:
 
     def body(self, intent: Intent) -> dict[str, Any]:
         """The body of a submit."""
-        self.orders.add(self.order)
         extra = {"external_task_id": self.order}
         if intent.with_callbacks:
             extra["callback_url"] = self.kit.callback_url
@@ -177,11 +176,16 @@ class Policy:
             task = json.loads(body)
         except ValueError:
             return 400
-        if not isinstance(task, dict) or task.get("external_task_id") not in self.orders:
+        if not self.is_ours(task):
             return 404
         if task["external_task_id"] == self.order:
             self.heard(task)
         return 200
+
+    def is_ours(self, told: object) -> bool:
+        """Whether a callback is about a task that we submitted, now or for an earlier intent."""
+        order = told.get("external_task_id") if isinstance(told, dict) else None
+        return isinstance(order, str) and order in self.orders
 
     def heard(self, task: dict[str, Any]) -> None:
         """Remember the end of our task; what comes after it changes nothing."""
@@ -235,6 +239,7 @@ class Reference(Policy):
 
     def sent(self, intent: Intent) -> httpx.Response:
         """Submit, and remember when nobody can say what came of it. Raises httpx.TransportError."""
+        self.orders.add(self.order)
         try:
             return self.learned(self.submit(intent))
         except httpx.TransportError:
