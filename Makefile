@@ -5,8 +5,8 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
-# How many processes the tests run in: one more than there are cores, since each waits for its servers now and then.
-JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# How many processes the tests run in: two more than there are cores, since each waits for its servers half of the time.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadgroup
 PIP_INSTALL := -m pip install --quiet --require-hashes --requirement
 GOOD_CLIENTS := Light Reference Asynchronous Queued LightQueued

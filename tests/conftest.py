@@ -30,7 +30,9 @@ _LEFT = pytest.StashKey[int]()
 
 
 def pytest_deselected(items):
-    left = sum(item.get_closest_marker("deep") is not None for item in items)
+    left = sum(
+        item.get_closest_marker("deep") is not None and item.get_closest_marker("soak") is None for item in items
+    )
     if left:
         config = items[0].config
         config.stash[_LEFT] = config.stash.get(_LEFT, 0) + left

@@ -53,6 +53,7 @@ def test_a_clip_is_there_only_once_the_task_is_completed(http, renderer):
         assert (answer.status_code, answer.json()["status"]["error_code"]) == (404, 40401)
 
 
+@pytest.mark.deep
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(http):
     found = []
     for seed in (7, 7, 8):

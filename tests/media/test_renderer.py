@@ -322,7 +322,8 @@ print(most, file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(15, marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("seconds", [5, 15])
 def test_a_long_large_video_takes_a_bounded_amount_of_memory(http, tmp_path, seconds):
     """1080p: what is drawn ahead is all that is held, not the video, which has 3 MB in each frame."""
     with MockServer(speed="manual", media="off") as server:

@@ -75,6 +75,7 @@ async def _played(script, *tenants):
         }
 
 
+@pytest.mark.deep
 @settings(max_examples=60, deadline=None)
 @given(scripts)
 def test_two_tenants_driven_at_once_give_what_each_gives_alone(script):

@@ -284,6 +284,7 @@ def test_a_corrupt_clip_has_its_length_and_so_many_other_bytes(clip, keys, count
     assert sum(one != right for one, right in zip(answer.body, clip.whole, strict=True)) == count
 
 
+@pytest.mark.deep
 def test_the_same_seed_corrupts_the_same_bytes(clip):
     clip.bad({"fault": "corrupt"})
     with MockServer(speed="manual", seed=3) as server:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from mock_server import MockServer
+from tests.support.depth import first
 from tests.support.scenario_users import RuleUser
 
 MANY = 10_000
@@ -21,7 +22,7 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=first(2, KINDS))
 def rules(request):
     """A user of a server with very many rules of one kind, about faults and about tasks in turn."""
     made = [

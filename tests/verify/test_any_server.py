@@ -104,7 +104,7 @@ LAWFUL = {
 
 
 @pytest.mark.parametrize(
-    "name", [name if name == "instant" else pytest.param(name, marks=pytest.mark.soak) for name in LAWFUL]
+    "name", [pytest.param(name, marks=pytest.mark.deep if name == "instant" else pytest.mark.soak) for name in LAWFUL]
 )
 def test_a_lawful_server_without_control_api_has_no_finding(cases, name):
     settings = {"speed": 4, "api_key": ["sk-verify", "sk-other"], **LAWFUL[name]}

@@ -20,6 +20,7 @@ from mock_server.verify.server.run import all_cases, plan, run
 from mock_server.verify.server.target import Target
 from tests.support.broken import BrokenServer, Mutant
 from tests.support.broken_lives import film, parts, polls
+from tests.support.depth import first
 from tests.support.mutants.models import MASTER, T2V, V3
 
 ENDPOINTS = discover()
@@ -122,7 +123,7 @@ def _keeping(change):
     return changed
 
 
-@pytest.mark.parametrize("lawful", LAWFUL, ids=lambda one: one.name)
+@pytest.mark.parametrize("lawful", first(4, LAWFUL), ids=lambda one: one.name)
 def test_a_lawful_server_has_no_finding(cases, lawful):
     if lawful.media is not None:
         lawful = dataclasses.replace(lawful, media=_keeping(lawful.media))

@@ -15,6 +15,7 @@ from mock_server.verify.client.kit import Outcome
 from mock_server.verify.client.reference_clients.light import Light
 from mock_server.verify.client.run import Harness
 from tests.core.test_packaging import ROOT
+from tests.support.depth import first
 
 
 def verified(make, count=20, patience=0.4):
@@ -70,7 +71,7 @@ Leaves, Hangs, SwallowsAll, HotBehindTheBridge, CrashesWhenToldToEnd = map(
 )
 
 
-@pytest.mark.parametrize("name", MISBEHAVIOUR)
+@pytest.mark.parametrize("name", first(2, MISBEHAVIOUR))
 def test_a_client_that_misbehaves_is_a_finding_and_no_hang(name, tmp_path):
     """In a process of its own: what cannot be stopped goes on in this one."""
     property_id, says = MISBEHAVIOUR[name]

@@ -44,6 +44,7 @@ def _run(server, kept, **how):
         return target, run(target, Plan(kept, []), judge, 0)
 
 
+@pytest.mark.deep
 def test_the_older_form_is_clean_as_well(cases):
     with MockServer(media="tiny", queue_form="older") as server:
         target, result = _run(server, cases)

@@ -91,6 +91,7 @@ def test_without_node_its_adapter_says_what_to_install():
     assert found.stderr == "There is no program 'node' in PATH: install Node 20 or later.\n"
 
 
+@pytest.mark.deep
 def test_where_time_is_real_the_platform_runs_faster():
     scale = 600.0
     report = verified(REFERENCE, 12, Terms(virtual=False, scale=scale), limits=Thresholds(slack=0.05 * scale))

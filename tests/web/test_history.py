@@ -170,6 +170,7 @@ def test_any_scenarios_and_faults_run_twice_give_the_same_history_to_the_byte(ru
     assert asyncio.run(_run(rules, steps, seed)) == first
 
 
+@pytest.mark.deep
 @settings(deadline=None, max_examples=60)
 @given(rules=RULES, steps=STEPS)
 def test_any_run_can_be_played_again_with_the_same_answers(tmp_path_factory, rules, steps):

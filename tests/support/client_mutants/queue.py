@@ -253,7 +253,7 @@ QUEUE = {
     "ids of its own in a path, not quoted": _on_queue("W12", Queued, begin=_readable, request_path=_unquoted),
     "a path under another model": _on_queue("A06", request_path=_quoted_but_for_the_model),
     "the key without a scheme": _on_queue("W01", **_headers(Authorization=lambda self: self.kit.api_key)),
-    "the key in a header of its own": _on_queue("W01", **_headers(X_Api_Key=lambda self: self.kit.api_key)),
+    "the key in X-Api-Key on the queue": _on_queue("W01", **_headers(X_Api_Key=lambda self: self.kit.api_key)),
     "names the model in the body as well": _on_queue(
         "W04", **_with_params(lambda intent, params: {"model": intent.model, **params})
     ),
