@@ -9,5 +9,12 @@ import pytest
 
 
 def first(count: int, rows: Iterable[Any]) -> list[Any]:
-    """The rows for ``pytest.mark.parametrize``; those after the first ``count`` are deep tests."""
-    return [row if place < count else pytest.param(row, marks=pytest.mark.deep) for place, row in enumerate(rows)]
+    """The rows for ``pytest.mark.parametrize``; those after the first ``count`` are deep tests as well."""
+    return [row if place < count else _deep(row) for place, row in enumerate(rows)]
+
+
+def _deep(row: Any) -> Any:
+    """The same row as a deep test; it may have marks and an id of its own."""
+    if not isinstance(row, type(pytest.param())):
+        return pytest.param(row, marks=pytest.mark.deep)
+    return pytest.param(*row.values, marks=[*row.marks, pytest.mark.deep], id=row.id)
