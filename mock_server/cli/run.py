@@ -150,8 +150,7 @@ def _ran(command: Sequence[str], environment: Mapping[str, str], signals: Signal
     group = {} if signals.of_terminal or not hasattr(os, "killpg") else {"process_group": 0}
     try:
         # What was handed to us is the command's: <(...) of a shell, say. Python's own descriptors are not inherited.
-        # The overloads of Popen take no keywords from a mapping: that is what the type checker does not accept here.
-        started = subprocess.Popen(command, env=environment, close_fds=False, **group)  # type: ignore[call-overload]
+        started = subprocess.Popen(command, env=environment, close_fds=False, **group)  # type: ignore[call-overload]  # no keywords from a mapping
     except FileNotFoundError:
         raise NotStarted(NOT_FOUND, "there is no such command, or what it is written in is missing") from None
     except (OSError, ValueError) as error:
