@@ -15,7 +15,7 @@ from typing import Any, get_args
 from mock_server.contract.endpoint import Endpoint
 from mock_server.verify.client.cases import ClientCase
 from mock_server.verify.client.conditions import TOO_LONG
-from mock_server.verify.client.drawing import cases, prepare
+from mock_server.verify.client.drawing import cases, is_prepared, prepare
 from mock_server.verify.client.tables import TABLES, Choice, On, Recorder, Table, again, at_random
 
 #: The covering set has no more cases than this.
@@ -57,6 +57,8 @@ def drawn(endpoints: Mapping[str, Endpoint], place_in: Callable[[Table], int]) -
 
 def random_cases(endpoints: Mapping[str, Endpoint], seed: int) -> Iterator[Drawn]:
     """Cases without end, from a seed."""
+    if not is_prepared(endpoints):
+        prepare(endpoints)
     source = random.Random(seed)  # noqa: S311 - to repeat
     while True:
         yield drawn(endpoints, at_random(source))

@@ -153,6 +153,11 @@ _WRONG: dict[str, Table] = {}
 _CODES: dict[str, Table] = {}
 
 
+def is_prepared(endpoints: Mapping[str, Endpoint]) -> bool:
+    """Whether the intents of these models, and of no others, are found."""
+    return bool(_MODELS) and set(_MODELS[0].choices) == endpoints.keys()
+
+
 def prepare(endpoints: Mapping[str, Endpoint]) -> None:
     """Find the intents of these models, once."""
     plainest = sorted(endpoints, key=lambda model: len(orjson.dumps(dict(endpoints[model].example))))
